@@ -1,0 +1,170 @@
+"""Everything that can go wrong, one class and one exit code a kind of wrong.
+
+    DrillyardError
+    ├── Usage                64  the command line makes no sense
+    ├── BadPage              20  a runbook page cannot be used (file and line in the sentence)
+    ├── BadInventory         21  an inventory cannot be used (file and line in the sentence)
+    ├── NotFound             22  no page, system, action, host or run of that name
+    ├── Refused              23  a guard rail: we were not told to touch this, or nobody confirmed
+    ├── Locked               24  somebody else is at work on the same service
+    ├── Unreachable          30  no connection to a host
+    │   ├── HostKeyRefused   31  the host's key is unknown, or not the one we know
+    │   └── LoginRefused     32  the host is there and does not let us in
+    ├── ContactLost          33  the connection went away with something in flight: its outcome is unknown
+    ├── SudoRefused          34  the host lets us in but not act
+    ├── StepFailed           10  a command on a host answered with a code that means failure
+    │   ├── TimedOut         11  ... or with nothing in its time, and was ended
+    │   ├── NotInTime        12  ... or the state we waited for did not come
+    │   └── ProofFailed      13  the recovery ran, and a claim about its result is false
+    ├── ServiceRefused       40  the service answers and does not accept our password
+    ├── NoRoom               41  too little space for the safety copy; nothing was touched
+    ├── NoBackup             42  no backup that could be used
+    ├── BackupDamaged        43  a backup is not what its history says
+    ├── BadJournal           50  a run cannot be resumed from its journal
+    └── EngineMissing        60  no container engine for a drill
+
+`drillyard check` speaks with its own four codes: 0 sound, 1 degraded, 2 down or damaged, 3 could not
+look. 70 is a defect of ours; 130 is Ctrl-C.
+
+A sentence says what was expected, what was found and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class DrillyardError(Exception):
+    """The root: a sentence for a person and an exit code for a machine."""
+
+    exit_code = 70
+
+    def __init__(self, sentence: str, *, do: str = "") -> None:
+        """`sentence` says what was expected and found; `do` says what to do next."""
+        self.sentence = sentence
+        self.do = do
+        super().__init__(f"{sentence} {do}".strip())
+
+
+class Usage(DrillyardError):
+    """The command line makes no sense."""
+
+    exit_code = 64
+
+
+class BadPage(DrillyardError):
+    """A runbook page cannot be used; the sentence names file and line."""
+
+    exit_code = 20
+
+
+class BadInventory(DrillyardError):
+    """An inventory cannot be used; the sentence names file and line."""
+
+    exit_code = 21
+
+
+class NotFound(DrillyardError):
+    """There is no page, system, action, host or run of that name; the sentence lists what there is."""
+
+    exit_code = 22
+
+
+class Refused(DrillyardError):
+    """A guard rail held: a host we were not told to touch, or a confirmation nobody gave."""
+
+    exit_code = 23
+
+
+class Locked(DrillyardError):
+    """Another run is at work on the same service; the sentence says whose and since when."""
+
+    exit_code = 24
+
+
+class Unreachable(DrillyardError):
+    """No connection to a host could be made; nothing was asked of it."""
+
+    exit_code = 30
+
+
+class HostKeyRefused(Unreachable):
+    """The host's key is unknown, or is not the one we know."""
+
+    exit_code = 31
+
+
+class LoginRefused(Unreachable):
+    """The host is there and does not let us in."""
+
+    exit_code = 32
+
+
+class ContactLost(DrillyardError):
+    """The connection went away with something in flight: whether it happened is unknown."""
+
+    exit_code = 33
+
+
+class SudoRefused(DrillyardError):
+    """The host lets us in but does not let us act."""
+
+    exit_code = 34
+
+
+class StepFailed(DrillyardError):
+    """A command on a host answered with a code that means failure."""
+
+    exit_code = 10
+
+
+class TimedOut(StepFailed):
+    """A command did not end in its time, and was ended on the host."""
+
+    exit_code = 11
+
+
+class NotInTime(StepFailed):
+    """The state we waited for did not come in its time."""
+
+    exit_code = 12
+
+
+class ProofFailed(StepFailed):
+    """The recovery ran, and a claim about its result is false."""
+
+    exit_code = 13
+
+
+class ServiceRefused(DrillyardError):
+    """The service answers and does not accept our password."""
+
+    exit_code = 40
+
+
+class NoRoom(DrillyardError):
+    """There is too little space for the safety copy; nothing was touched."""
+
+    exit_code = 41
+
+
+class NoBackup(DrillyardError):
+    """There is no backup that could be used."""
+
+    exit_code = 42
+
+
+class BackupDamaged(DrillyardError):
+    """A backup is not what its history says."""
+
+    exit_code = 43
+
+
+class BadJournal(DrillyardError):
+    """A run cannot be resumed from its journal."""
+
+    exit_code = 50
+
+
+class EngineMissing(DrillyardError):
+    """There is no container engine to run a drill on."""
+
+    exit_code = 60

@@ -1,0 +1,1 @@
+"""Runbook pages: read, checked against an inventory, previewed, run and resumed."""

@@ -1,0 +1,94 @@
+"""A secret is a reference until the moment it is sent, and a mask everywhere else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import BadInventory
+
+MASK = "••••"
+
+_seen: set[str] = set()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A password that is known by where it lies, never by what it is.
+
+    `kind` is env, file or command; `where` the variable, path or command line; `at` the place in the
+    inventory that names it, for errors.
+    """
+
+    kind: str
+    where: str
+    at: str = ""
+
+    def reveal(self) -> str:
+        """Return the secret's text, and mask it from now on in everything we write.
+
+        Raises:
+            BadInventory: the reference leads nowhere, or to an empty text.
+        """
+        text = {"env": self._from_env, "file": self._from_file, "command": self._from_command}[self.kind]()
+        if not text:
+            raise BadInventory(f"{self.at}: the secret !{self.kind} {self.where} is empty.")
+        with _lock:
+            _seen.add(text)
+        return text
+
+    def _from_env(self) -> str:
+        try:
+            return os.environ[self.where]
+        except KeyError:
+            raise BadInventory(
+                f"{self.at}: the variable {self.where} is not set.", do=f"Set {self.where} and run again."
+            ) from None
+
+    def _from_file(self) -> str:
+        try:
+            return Path(self.where).expanduser().read_text().rstrip("\n")
+        except OSError as error:
+            raise BadInventory(
+                f"{self.at}: the secret's file {self.where} cannot be read: {error.strerror}."
+            ) from None
+
+    def _from_command(self) -> str:
+        try:
+            done = subprocess.run(
+                shlex.split(self.where), capture_output=True, text=True, timeout=30, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BadInventory(f"{self.at}: the secret's command did not run: {type(error).__name__}.") from None
+        if done.returncode:
+            raise BadInventory(f"{self.at}: the secret's command ended with code {done.returncode}.")
+        return done.stdout.rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"Secret(!{self.kind} {self.where})"
+
+
+def mask(text: str) -> str:
+    """Return `text` with every secret revealed so far replaced by dots, plain or quoted for a shell."""
+    with _lock:
+        known = sorted(_seen, key=len, reverse=True)
+    for secret in known:
+        text = text.replace(secret, MASK)
+        quoted = shlex.quote(secret)
+        if quoted != secret:
+            text = text.replace(quoted[1:-1], MASK)
+    return text
+
+
+def mask_bytes(data: bytes) -> bytes:
+    """Return `data` with every secret revealed so far replaced by dots."""
+    with _lock:
+        known = sorted(_seen, key=len, reverse=True)
+    for secret in known:
+        data = data.replace(secret.encode(), MASK.encode())
+    return data
