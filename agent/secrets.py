@@ -64,7 +64,9 @@ class Secret:
                 shlex.split(self.where), capture_output=True, text=True, timeout=30, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise BadInventory(f"{self.at}: the secret's command did not run: {type(error).__name__}.") from None
+            raise BadInventory(
+                f"{self.at}: the secret's command did not run: {type(error).__name__}."
+            ) from None
         if done.returncode:
             raise BadInventory(f"{self.at}: the secret's command ended with code {done.returncode}.")
         return done.stdout.rstrip("\n")

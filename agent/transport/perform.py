@@ -107,7 +107,9 @@ def send(ask: Ask, road: Road, *, job: str = "") -> Answer:
 def _judge(ask: Ask, answer: Answer, host: str) -> None:
     if isinstance(ask, Sh) and isinstance(answer, Done) and answer.rc not in ask.ok:
         expected = " or ".join(map(str, ask.ok))
-        raise StepFailed(f"{host}: `{ask}` ended with code {answer.rc}, expected {expected}: {answer.complaint}")
+        raise StepFailed(
+            f"{host}: `{ask}` ended with code {answer.rc}, expected {expected}: {answer.complaint}"
+        )
 
 
 def _wait(until: Until, road: Road) -> Done:
