@@ -6,7 +6,7 @@ import time
 from typing import Protocol, TypeVar
 
 from agent.errors import NotInTime, StepFailed
-from agent.transport.ask import Action, Answer, Ask, Clock, Done, Get, Note, Put, Sh, Until, digest
+from agent.transport.ask import Action, Answer, Ask, Clock, Done, Get, Note, Put, Sh, Until
 from agent.transport.road import Road
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def perform(action: Action[T], road: Road, record: Record | None = None) -> T:
             n += 1
             try:
                 answer = _one(n, ask, road, record)
-                _judge(ask, answer, road.host)
+                judge(ask, answer, road.host)
             except Exception as error:  # noqa: BLE001 - it goes to the action, which is who must see it
                 ask = action.throw(error)
             else:
@@ -104,7 +104,8 @@ def send(ask: Ask, road: Road, *, job: str = "") -> Answer:
             return None
 
 
-def _judge(ask: Ask, answer: Answer, host: str) -> None:
+def judge(ask: Ask, answer: Answer, host: str) -> None:
+    """Raise StepFailed where a command's exit code is not among those its ask calls fine."""
     if isinstance(ask, Sh) and isinstance(answer, Done) and answer.rc not in ask.ok:
         expected = " or ".join(map(str, ask.ok))
         raise StepFailed(
@@ -125,6 +126,3 @@ def _wait(until: Until, road: Road) -> Done:
             )
         # A pause between two looks at the awaited condition, never in its place.
         time.sleep(until.every)
-
-
-__all__ = ["Forgetful", "Record", "digest", "perform", "send"]
