@@ -127,11 +127,15 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Every host by name, every group's hosts in order, and the folder the inventory lies in."""
+    """Every host by name, every group's hosts in order, and the folder the inventory lies in.
+
+    `groups` holds `all` too; `children` the groups directly below a group.
+    """
 
     hosts: Mapping[str, Host]
     groups: Mapping[str, tuple[str, ...]]
     source: Path = Path()
+    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Host]:
         return iter(self.hosts.values())

@@ -5,13 +5,82 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import BadInventory
+from agent.inventory.document import read_document
+from agent.inventory.draft import Draft
+from agent.inventory.hosts import host_of
+from agent.inventory.ini_layout import read_ini
 from agent.inventory.model import Inventory
+from agent.inventory.precedence import layers_by_host
+from agent.inventory.references import TAGS
+from agent.inventory.vars_files import VarsFiles
+from agent.inventory.yaml_layout import read_yaml
+
+_YAML = (".yml", ".yaml", ".json")
+_NOT_SOURCES = (
+    ".pyc",
+    ".swp",
+    ".bak",
+    ".rpm",
+    ".md",
+    ".txt",
+    ".rst",
+    ".orig",
+    ".cfg",
+    ".retry",
+    ".pub",
+    ".key",
+)
 
 
 def read_inventory(*sources: Path) -> Inventory:
     """Return the inventory that lies in `sources`, later ones winning over earlier ones.
 
+    A source is a file in Ansible's YAML or INI layout, or a folder of such files; group_vars/ and
+    host_vars/ lie beside the file or in the folder. No secret is resolved.
+
     Raises:
         BadInventory: it cannot be used; the sentence names file and line.
     """
-    raise BadInventory(f"{sources[0] if sources else '(none)'}: nothing can be read yet.")
+    if not sources:
+        raise BadInventory("Expected an inventory, found none.", do="Name one with --inventory PATH.")
+    draft = Draft()
+    for source in sources:
+        _read_source(Path(source), draft)
+    if not draft.hosts:
+        listed = ", ".join(map(str, sources))
+        raise BadInventory(
+            f"{listed}: expected at least one host, found none.", do="Add it below all: hosts:."
+        )
+    bases = [Path(each) if Path(each).is_dir() else Path(each).parent for each in sources]
+    layers = layers_by_host(draft, VarsFiles(bases))
+    members = {name: hosts for name, hosts in draft.members().items() if hosts or name != "ungrouped"}
+    groups_of: dict[str, list[str]] = {}
+    for name, inside in members.items():
+        for host in inside:
+            groups_of.setdefault(host, []).append(name)
+    hosts = {name: host_of(each, tuple(groups_of[name]), layers[name]) for name, each in draft.hosts.items()}
+    children = {name: tuple(group.children) for name, group in draft.groups.items() if group.children}
+    return Inventory(hosts, members, bases[0], children)
+
+
+def _read_source(source: Path, draft: Draft) -> None:
+    if not source.exists():
+        raise BadInventory(f"{source}: expected an inventory, found no such file or folder.")
+    for path in _files(source):
+        if path.suffix in _YAML:
+            read_yaml(read_document(path, BadInventory, TAGS), draft)
+        else:
+            read_ini(path, draft)
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    return [
+        path
+        for path in sorted(source.iterdir())
+        if path.is_file()
+        and not path.name.startswith(".")
+        and not path.name.endswith("~")
+        and path.suffix not in _NOT_SOURCES
+    ]

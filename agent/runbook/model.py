@@ -135,9 +135,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
         if self.reads and self.changes:
             raise ValueError("`reads` says that the command alters nothing, `changes` says what it alters")
         if self.arguments and self.kind not in ("do", "include"):
-            raise ValueError(
-                f"`with` belongs to a step with `do` or `include`, not to one with `{self.kind}`"
-            )
+            raise ValueError(f"`with` belongs to a step with `do` or `include`, not with `{self.kind}`")
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,79}|", self.id):
             raise ValueError(f"Expected an id of small letters, digits, dots and dashes, got {self.id!r}")
         if self.register and not re.fullmatch(r"[A-Za-z_]\w*", self.register, re.ASCII):

@@ -1,0 +1,96 @@
+"""How an inventory names its secrets: by reference, never written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.errors import BadInventory
+from agent.inventory.document import Tag
+from agent.inventory.model import Where
+from agent.secrets import Secret
+
+_SECRET_KEY = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|token|pass)$|(?:^|_)key$", re.IGNORECASE
+)
+_NOT_A_SECRET = re.compile(
+    r"(?:^|_)(?:public|host|ssh|sort|partition|primary|foreign)_key$|^key$", re.IGNORECASE
+)
+_REFERENCE = re.compile(r"!(env|file|command)\s+(\S.*)", re.DOTALL)
+_DO = "Write !env NAME, !file PATH or !command LINE in its place."
+
+
+def folder_of(file: str) -> Path:
+    """Return the folder that relative paths in an inventory's file start from: where the inventory lies.
+
+    For a file below group_vars/ or host_vars/ that is the folder these two lie in.
+    """
+    path = Path(file)
+    for parent in path.parents:
+        if parent.name in ("group_vars", "host_vars"):
+            return parent.parent
+    return path.parent
+
+
+def resolved(path: str, at: Where) -> str:
+    """Return a path as it is meant: `~` expanded, a relative one below the inventory's folder."""
+    expanded = Path(path).expanduser()
+    return str(expanded if expanded.is_absolute() else (folder_of(at.file) / expanded).absolute())
+
+
+def _secret(kind: str, where: str, at: Where) -> Secret:
+    if not where:
+        raise BadInventory(
+            f"{at}: !{kind} is followed by nothing.", do=f"Write !{kind} and what it stands for."
+        )
+    return Secret(kind, resolved(where, at) if kind == "file" else where, str(at))
+
+
+def _vault(text: str, at: Where) -> object:
+    del text
+    raise BadInventory(f"{at}: a value encrypted by Ansible Vault is not read yet.", do=_DO)
+
+
+TAGS: Mapping[str, Tag] = {
+    "!env": lambda text, at: _secret("env", text, at),
+    "!file": lambda text, at: _secret("file", text, at),
+    "!command": lambda text, at: _secret("command", text, at),
+    "!unsafe": lambda text, _: text,
+    "!vault": _vault,
+}
+
+
+def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str | int, ...] = ()) -> Any:
+    """Return a variable's value with `"!env NAME"` written as plain text read as the reference it is.
+
+    That is how a reference is written where there are no tags: in INI and JSON, and in YAML that Ansible
+    has to read too. `at(*inner)` says where a part of the value is written.
+
+    Raises:
+        BadInventory: a key that names a secret has it written out.
+    """
+    if isinstance(value, dict):
+        return {name: referenced(name, each, at, (*inner, name)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [referenced(key, each, at, (*inner, n)) for n, each in enumerate(value)]
+    if isinstance(value, str) and (found := _REFERENCE.fullmatch(value)):
+        return _secret(found[1], found[2].strip(), at(*inner))
+    if _written_out(key, value):
+        raise BadInventory(
+            f"{at(*inner)}: {key} is written out, and whoever reads this file knows it; "
+            "a secret is expected as a reference.",
+            do=_DO,
+        )
+    return value
+
+
+def _written_out(key: str, value: Any) -> bool:
+    if not _SECRET_KEY.search(key) or _NOT_A_SECRET.search(key):
+        return False
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        return False
+    text = str(value)
+    # A template is no literal, and the path of a key or certificate is not the key.
+    return "{{" not in text and not (key.lower().endswith("key") and text.startswith(("/", "~", "./", "../")))

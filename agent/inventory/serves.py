@@ -1,0 +1,80 @@
+"""What a host serves: `serves: {redis: {supervisor: systemd, unit: redis-server, ...}}`, read and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent import naming
+from agent.errors import BadInventory
+from agent.inventory.draft import Layer, Value, type_name
+from agent.inventory.model import Service, Where
+
+_OURS = ("supervisor", "unit")
+
+
+def services(host: str, layers: list[Layer]) -> dict[str, Service]:
+    """Return what a host serves out of its layers of variables, the weakest first.
+
+    Unlike any other variable `serves` is merged over the layers, setting by setting: a host that is in the
+    groups redis and mongodb serves both, and may change a single setting of its group.
+
+    Raises:
+        BadInventory: an unknown system or supervisor, a missing unit, or something of the wrong type.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    places: dict[str, dict[str, Where]] = {}
+    for value in (each["serves"] for each in layers if "serves" in each):
+        for system, settings in _mapping(host, value).items():
+            found.setdefault(system, {}).update(settings)
+            spots = places.setdefault(system, {})
+            spots[""] = value.at(system)
+            spots.update({key: value.at(system, key) for key in settings})
+    return {system: _service(host, system, settings, places[system]) for system, settings in found.items()}
+
+
+def _mapping(host: str, value: Value) -> dict[str, dict[str, Any]]:
+    if value.data is None:
+        return {}
+    if not isinstance(value.data, dict):
+        raise BadInventory(
+            f"{value.at()}: serves of {host} should be a mapping (system: settings), "
+            f"found {type_name(value.data)}."
+        )
+    result = {}
+    for system, settings in value.data.items():
+        at = value.at(system)
+        if system not in naming.systems():
+            known = ", ".join(naming.systems()) or "none"
+            hint = naming.did_you_mean(system, naming.systems())
+            raise BadInventory(f"{at}: {host} serves the unknown system {system}; known are {known}.{hint}")
+        if settings is not None and not isinstance(settings, dict):
+            raise BadInventory(
+                f"{at}: {system} of {host} should be a mapping of settings, found {type_name(settings)}."
+            )
+        result[system] = settings or {}
+    return result
+
+
+def _service(host: str, system: str, settings: dict[str, Any], places: dict[str, Where]) -> Service:
+    known = ", ".join(naming.supervisors())
+    for key in _OURS:
+        value = settings.get(key)
+        at = places.get(key, places[""])
+        if value is None:
+            near = next((each for each in settings if naming.did_you_mean(each, [key])), "")
+            hint = f" Did you mean {key} by {near}?" if near else ""
+            what = f"the supervisor ({known})" if key == "supervisor" else "the unit it is to its supervisor"
+            raise BadInventory(
+                f"{at}: {host} serves {system} without `{key}`, {what}.{hint}",
+                do=f"Add {key} below serves: {system}.",
+            )
+        if not isinstance(value, str) or not value.strip():
+            raise BadInventory(f"{at}: {key} of {system} on {host} should be text, found {type_name(value)}.")
+    if settings["supervisor"] not in naming.supervisors():
+        hint = naming.did_you_mean(settings["supervisor"], naming.supervisors())
+        raise BadInventory(
+            f"{places['supervisor']}: {system} on {host} has the unknown supervisor "
+            f"{settings['supervisor']}; known are {known}.{hint}"
+        )
+    own = {key: value for key, value in settings.items() if key not in _OURS}
+    return Service(system, host, settings["supervisor"], settings["unit"], own, places[""])
