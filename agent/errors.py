@@ -21,10 +21,11 @@
     ├── NoBackup             42  no backup that could be used
     ├── BackupDamaged        43  a backup is not what its history says
     ├── BadJournal           50  a run cannot be resumed from its journal
-    └── EngineMissing        60  no container engine for a drill
+    ├── EngineMissing        60  no container engine for a drill
+    └── Stopped             130  the operator ended the run between two asks (Ctrl-C, the stop file)
 
 `drillyard check` speaks with its own four codes: 0 sound, 1 degraded, 2 down or damaged, 3 could not
-look. 70 is a defect of ours; 130 is Ctrl-C.
+look. 70 is a defect of ours.
 
 A sentence says what was expected, what was found and what to do next.
 """
@@ -168,3 +169,9 @@ class EngineMissing(DrillyardError):
     """There is no container engine to run a drill on."""
 
     exit_code = 60
+
+
+class Stopped(DrillyardError):
+    """The operator ended the run between two asks; it can be resumed."""
+
+    exit_code = 130

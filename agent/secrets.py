@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -75,22 +76,24 @@ class Secret:
         return f"Secret(!{self.kind} {self.where})"
 
 
-def mask(text: str) -> str:
-    """Return `text` with every secret revealed so far replaced by dots, plain or quoted for a shell."""
+def _forms() -> list[str]:
+    """Every way a revealed secret may stand in a text: plain, quoted for a shell, escaped in JSON."""
     with _lock:
-        known = sorted(_seen, key=len, reverse=True)
-    for secret in known:
-        text = text.replace(secret, MASK)
-        quoted = shlex.quote(secret)
-        if quoted != secret:
-            text = text.replace(quoted[1:-1], MASK)
+        known = set(_seen)
+    forms = known | {shlex.quote(secret)[1:-1] for secret in known if shlex.quote(secret) != secret}
+    forms |= {json.dumps(secret)[1:-1] for secret in known}
+    return sorted(forms, key=len, reverse=True)
+
+
+def mask(text: str) -> str:
+    """Return `text` with every secret revealed so far replaced by dots."""
+    for form in _forms():
+        text = text.replace(form, MASK)
     return text
 
 
 def mask_bytes(data: bytes) -> bytes:
     """Return `data` with every secret revealed so far replaced by dots."""
-    with _lock:
-        known = sorted(_seen, key=len, reverse=True)
-    for secret in known:
-        data = data.replace(secret.encode(), MASK.encode())
+    for form in _forms():
+        data = data.replace(form.encode("utf-8", "surrogateescape"), MASK.encode())
     return data

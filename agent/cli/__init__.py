@@ -1,0 +1,29 @@
+"""`drillyard`: parse the command line, call what it names, print, turn an error into its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from agent.errors import DrillyardError
+from agent.secrets import mask
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; errors of ours become one sentence on stderr."""
+    from agent.cli.parser import parse
+
+    try:
+        command = parse(sys.argv[1:] if argv is None else argv)
+        code: int = command.verb(command)
+    except DrillyardError as error:
+        sys.stderr.write(mask(f"drillyard: {error}\n"))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nobody is left to tell.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("drillyard: ended at once. What was in flight is unknown: see `drillyard resume`.\n")
+        return 130
+    return code

@@ -1,0 +1,160 @@
+"""`drillyard plan`, `run`, `resume`, `unlock` and `audit`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from agent import naming
+from agent.cli.world import guard, hosts_of, inventory_of, language_of, sources_of
+from agent.errors import Refused, Usage
+from agent.language import Language
+
+if TYPE_CHECKING:
+    from agent.runbook.events import Listener
+    from agent.runbook.order import Order
+    from agent.runbook.run import Run
+
+
+def _order(command: Namespace) -> Order:
+    from agent.runbook.check import refuse_problems
+    from agent.runbook.load import load_page
+    from agent.runbook.order import Order, read_params
+
+    folders = [Path(each).absolute() for each in command.pages]
+    page = load_page(naming.find_page(command.page, folders), folders=folders)
+    inventory = inventory_of(command)
+    refuse_problems(page, inventory)
+    hosts = hosts_of(command, inventory, page.on)
+    if page.system:
+        hosts = tuple(host for host in hosts if page.system in host.services)
+    if not hosts:
+        raise Refused(f"No host is left: {page.name} is for `{page.on}`, the limit is `{command.limit}`.")
+    return Order(
+        page=page,
+        hosts=hosts,
+        inventory=tuple(map(str, sources_of(command))),
+        params=read_params(page, _pairs(command.set)),
+        pages=tuple(map(str, folders)),
+        reason=command.reason,
+        language=language_of(command),
+        yes=getattr(command, "yes", False),
+        forks=command.forks,
+    )
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not sign:
+            raise Usage(f"--set {each}: expected NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+def plan(command: Namespace) -> int:
+    """Print what each step would do on each host; 0 whatever it finds, as nothing was asked to change."""
+    from agent.runbook.plan import plan as foresee
+    from agent.screen.plan import lines
+
+    order = _order(command)
+    planned = foresee(order)
+    if command.json:
+        for each in planned:
+            sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines(order, planned)) + "\n")
+    return 0
+
+
+def run(command: Namespace) -> int:
+    """Run a page from its beginning."""
+    from agent.runbook.order import open_run
+    from agent.runbook.run import Run
+
+    order = _order(command)
+    guard(order.hosts, command.confirm)
+    name, folder, journal = open_run(order, Path(command.runs).absolute())
+    return _go(Run(name, folder, order, journal, _screen(command, order.language)))
+
+
+def resume(command: Namespace) -> int:
+    """Go on with a run."""
+    from agent.runbook.resume import find_run
+    from agent.runbook.resume import resume as take_up
+    from agent.runbook.run import Run
+
+    taken = take_up(find_run(command.run, Path(command.runs).absolute()))
+    guard(taken.order.hosts, command.confirm)
+    screen = _screen(command, taken.order.language)
+    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, past=taken.past))
+
+
+def _go(run: Run) -> int:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if run.stop.is_set():
+            raise KeyboardInterrupt
+        sys.stderr.write("Ending after what is in flight; press Ctrl-C again to end now.\n")
+        run.stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+    return run.go().exit_code
+
+
+def _screen(command: Namespace, language: Language) -> Listener:
+    if command.json:
+        from agent.screen.lines import JsonLines
+
+        return JsonLines(sys.stdout)
+    if sys.stdout.isatty() and not command.quiet:
+        from agent.screen.live import LiveScreen
+
+        return LiveScreen(sys.stdout, language)
+    from agent.screen.plain import PlainScreen
+
+    return PlainScreen(sys.stdout, language, quiet=command.quiet)
+
+
+def unlock(command: Namespace) -> int:
+    """Break the lock on a service of each host meant, and say in the audit who did and whose it was."""
+    from agent.record import audit as book
+    from agent.record import lock
+    from agent.runbook.reach import Reach
+    from agent.transport.perform import perform
+
+    hosts = [host for host in hosts_of(command, inventory_of(command)) if command.service in host.services]
+    if not hosts:
+        raise Refused(f"No host that is meant serves {command.service}.")
+    with Reach(hosts) as reach:
+        for host in hosts:
+            held = perform(lock.break_lock(host.state_dir, command.service, sudo=host.become), reach.to(host))
+            whose = f"run {held.run} of {held.who} since {held.since}" if held else "nobody"
+            book.note(
+                Path(command.runs),
+                "unlock",
+                host=host.name,
+                service=command.service,
+                held_by=whose,
+                reason=command.reason,
+            )
+            sys.stdout.write(f"{host.name}: {command.service} was held by {whose}; it is free.\n")
+    return 0
+
+
+def audit(command: Namespace) -> int:
+    """Verify that no line of the audit was altered, removed or inserted."""
+    from agent.record import audit as book
+
+    count = book.verify(Path(command.runs))
+    sys.stdout.write(f"{count} lines, each following from the one before.\n")
+    return 0

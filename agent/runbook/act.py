@@ -1,0 +1,60 @@
+"""Turn a step of a page into the action it stands for on one host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from agent import naming
+from agent.errors import BadPage
+from agent.inventory import Host
+from agent.runbook.expressions import fill
+from agent.runbook.model import Page, Step
+from agent.transport.ask import Action, Done, Sh
+
+
+def action_of(step: Step, host: Host, page: Page, names: Mapping[str, Any]) -> Action[Any]:
+    """Return the action of a `do` or `sh` step, its arguments filled in from `names`.
+
+    Raises:
+        BadPage: an argument does not fit the action; the sentence names file and line.
+        NotFound: there is no such action, or the host does not serve the page's system.
+    """
+    if step.sh:
+        return _shell(step, names)
+    verb = naming.verb(step.do)
+    room = step.do.rpartition(".")[0]
+    system = room if room in naming.systems() else page.system
+    subject = verb.of(host.service(system))
+    kinds = {param.name: param.kind for param in verb.params}
+    arguments = {}
+    for key, value in step.arguments.items():
+        try:
+            arguments[key] = msgspec.convert(fill(value, names, at=step.at), kinds[key])
+        except KeyError:
+            raise BadPage(f"{step.at}: {step.do} takes no {key!r}; it takes {', '.join(kinds)}.") from None
+        except msgspec.ValidationError as error:
+            raise BadPage(f"{step.at}: `{key}` of {step.do} does not fit: {error}.") from None
+    action: Action[Any] = verb.function(subject, **arguments)
+    return action
+
+
+def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
+    words = (step.sh,) if isinstance(step.sh, str) else step.sh
+    filled = [str(fill(word, names, at=step.at)) for word in words]
+    done: Done = yield Sh(
+        *filled,
+        script=isinstance(step.sh, str),
+        sudo=step.sudo,
+        ok=step.ok,
+        changes=step.alters,
+        timeout=float(step.timeout or 60),
+    )
+    return {"rc": done.rc, "out": done.text, "err": done.err.decode("utf-8", "replace").strip()}
+
+
+def as_plain(result: object) -> Any:
+    """Return what an action learned as plain data, for `register`, the journal and expressions."""
+    return msgspec.to_builtins(result)

@@ -1,0 +1,75 @@
+"""What a run says while it happens, as values: the screens and the drills read these."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+State = Literal["started", "over budget", "done", "failed", "skipped", "unknown", "unreachable", "note"]
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """A run begins or goes on: its id, its folder on the controller, page, title and hosts."""
+
+    run: str
+    folder: str
+    page: str
+    title: str
+    hosts: tuple[str, ...]
+    resumed: bool = False
+    event: str = "run"
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """One step on one host has changed its state.
+
+    `elapsed` and `budget` are seconds (budget 0 = none); `changed` tells whether the host was altered;
+    `sentence` is the reason of a failure, or the text of a note; `recalled` marks a step that was done
+    before a resume.
+    """
+
+    step: str
+    name: str
+    host: str
+    state: State
+    elapsed: float = 0.0
+    budget: float = 0.0
+    changed: bool = False
+    sentence: str = ""
+    recalled: bool = False
+    result: Any = None
+    event: str = "step"
+
+
+@dataclass(frozen=True)
+class EndEvent:
+    """A run is over: `outcome` is done, failed, stopped or unknown, `sentence` says why where it is not done.
+
+    `after` is the page's checklist for people; `resume` the command that goes on from here ("" = none).
+    """
+
+    run: str
+    outcome: str
+    elapsed: float
+    sentence: str = ""
+    exit_code: int = 0
+    after: tuple[str, ...] = field(default_factory=tuple)
+    resume: str = ""
+    event: str = "end"
+
+
+Event = RunEvent | StepEvent | EndEvent
+
+
+class Listener(Protocol):
+    """Whoever wants to know; called from several threads, one call at a time."""
+
+    def tell(self, event: Event) -> None:
+        """Take notice of an event; must not raise."""
+
+
+def as_data(event: Event) -> dict[str, Any]:
+    """Return an event as JSON data."""
+    return asdict(event)

@@ -1,0 +1,191 @@
+"""One step on one host: asked, timed, tried again, written down, told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.errors import BadJournal, ContactLost, DrillyardError, StepFailed, Stopped
+from agent.inventory import Host
+from agent.language import say
+from agent.record.journal import Journal
+from agent.record.past import StepPast
+from agent.record.steps import StepRecord
+from agent.runbook.act import action_of, as_plain
+from agent.runbook.events import Listener, State, StepEvent
+from agent.runbook.expressions import evaluate
+from agent.runbook.model import Page, Retry, Step
+from agent.runbook.order import Order
+from agent.transport.ask import Ask, Note
+from agent.transport.perform import perform
+from agent.transport.road import Road
+
+
+@dataclass
+class Ended:
+    """How a step ended on a host: its state, what it learned, and the error where it failed."""
+
+    state: State
+    result: Any = None
+    error: DrillyardError | None = None
+
+
+@dataclass
+class OneStep:
+    """A step about to be carried out on one host.
+
+    `names` is what its expressions see; `past` what the journal knows of it from before an interruption.
+    """
+
+    run: str
+    order: Order
+    page: Page
+    step: Step
+    host: Host
+    road: Road
+    names: Mapping[str, Any]
+    journal: Journal
+    listener: Listener
+    stop: threading.Event
+    past: StepPast | None = None
+
+    def go(self) -> Ended:
+        """Carry the step out, or recall that it was; never raises our own errors, it returns them.
+
+        Raises:
+            Stopped: the operator ended the run before this step's next ask.
+        """
+        if self.past and self.past.state in ("done", "skipped"):
+            self._tell("skipped" if self.past.state == "skipped" else "done", recalled=True)
+            return Ended("done", self.past.result)
+        try:
+            wanted = self._wanted()
+        except DrillyardError as error:
+            return self._failed(error, attempt=1, begun=time.monotonic())
+        if not wanted:
+            self.journal.write("step", step=self.step.id, host=self.host.name, state="skipped")
+            self._tell("skipped")
+            return Ended("skipped")
+        return self._attempts()
+
+    def _wanted(self) -> bool:
+        when = self.step.when
+        return when if isinstance(when, bool) else bool(evaluate(when, self.names, at=self.step.at))
+
+    def _attempts(self) -> Ended:
+        retry = self.step.retry or Retry(times=1)
+        first = (
+            self.past.attempt
+            if self.past and not self.past.state
+            else (self.past.attempt + 1 if self.past else 1)
+        )
+        begun = time.monotonic()
+        late = self._watch_budget(begun)
+        try:
+            for attempt in range(first, first + retry.times):
+                ended = self._attempt(attempt, begun)
+                last = attempt == first + retry.times - 1
+                if ended.state != "failed" or last or not isinstance(ended.error, StepFailed):
+                    return ended
+                # The pause between two tries, ended early where the operator stops the run.
+                self.stop.wait(retry.every)
+        finally:
+            if late:
+                late.cancel()
+        raise AssertionError("a step is tried at least once")
+
+    def _attempt(self, attempt: int, begun: float) -> Ended:
+        answers = self.past.answers if self.past and self.past.attempt == attempt else {}
+        self.journal.write(
+            "step", step=self.step.id, host=self.host.name, attempt=attempt, state="started", do=self.step.do
+        )
+        self._tell("started")
+        record = StepRecord(
+            self.journal, self.run, self.step.id, self.host.name, attempt, answers, self._before
+        )
+        try:
+            action = action_of(self.step, self.host, self.page, self.names)
+            result = as_plain(perform(action, self.road, record))
+            self._until(result)
+        except Stopped:
+            raise
+        except ContactLost as error:
+            return self._unknown(error, attempt, begun)
+        except DrillyardError as error:
+            return self._failed(error, attempt=attempt, begun=begun, changed=record.changed)
+        elapsed = time.monotonic() - begun
+        self.journal.write(
+            "step",
+            step=self.step.id,
+            host=self.host.name,
+            attempt=attempt,
+            state="done",
+            changed=record.changed,
+            elapsed=round(elapsed, 4),
+            result=result,
+        )
+        self._tell("done", elapsed=elapsed, changed=record.changed, result=result)
+        return Ended("done", result)
+
+    def _until(self, result: Any) -> None:
+        until = self.step.retry.until if self.step.retry else ""
+        if until and not evaluate(until, {**self.names, "result": result}, at=self.step.at):
+            raise StepFailed(f"{self.host.name}: {self.step.id} ran, and `{until}` is not true.")
+
+    def _before(self, ask: Ask) -> None:
+        if isinstance(ask, Note):
+            self._tell("note", sentence=str(ask))
+        if self.stop.is_set():
+            raise Stopped(f"Stopped before `{ask}` on {self.host.name}; nothing is in flight.")
+
+    def _unknown(self, error: ContactLost, attempt: int, begun: float) -> Ended:
+        self.journal.write(
+            "step", step=self.step.id, host=self.host.name, attempt=attempt, state="unknown", error=str(error)
+        )
+        self._tell("unknown", elapsed=time.monotonic() - begun, sentence=str(error))
+        return Ended("unknown", error=error)
+
+    def _failed(self, error: DrillyardError, *, attempt: int, begun: float, changed: bool = False) -> Ended:
+        elapsed = time.monotonic() - begun
+        if not isinstance(error, BadJournal):
+            self.journal.write(
+                "step",
+                step=self.step.id,
+                host=self.host.name,
+                attempt=attempt,
+                state="failed",
+                changed=changed,
+                elapsed=round(elapsed, 4),
+                error=str(error),
+                kind_of_error=type(error).__name__,
+            )
+        self._tell("failed", elapsed=elapsed, changed=changed, sentence=str(error))
+        return Ended("failed", error=error)
+
+    def _watch_budget(self, begun: float) -> threading.Timer | None:
+        budget = self.step.budget
+        if not budget:
+            return None
+
+        def say_so() -> None:
+            self._tell("over budget", elapsed=time.monotonic() - begun)
+
+        timer = threading.Timer(float(budget), say_so)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _tell(self, state: State, **details: Any) -> None:
+        self.listener.tell(
+            StepEvent(
+                step=self.step.id,
+                name=say(self.step.name, self.order.language) or self.step.title(self.order.language),
+                host=self.host.name,
+                state=state,
+                budget=float(self.step.budget or 0),
+                **details,
+            )
+        )

@@ -1,0 +1,212 @@
+"""Run a page: its steps in order on every host, each in the journal, until done, failed or unknown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ContactLost, DrillyardError, Stopped, Unreachable
+from agent.inventory import Host
+from agent.language import say
+from agent.record import audit, lock
+from agent.record.journal import Journal, utc_now
+from agent.record.past import RunPast
+from agent.runbook.events import EndEvent, Listener, RunEvent, StepEvent
+from agent.runbook.hosts import share_of, within
+from agent.runbook.model import Page, Step
+from agent.runbook.one_step import Ended, OneStep
+from agent.runbook.order import Order
+from agent.runbook.reach import Reach
+from agent.transport.perform import perform
+
+BUILT_IN = ("host", "run", "params")
+
+
+@dataclass
+class Run:
+    """A run under way.
+
+    `past` is what the journal knew when it was resumed. `stop` ends it before its next ask. Hosts advance
+    together, step by step; a host that failed takes no further part.
+    """
+
+    run: str
+    folder: Path
+    order: Order
+    journal: Journal
+    listener: Listener
+    past: RunPast | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    _names: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _failures: list[DrillyardError] = field(default_factory=list)
+    _tell_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def go(self) -> EndEvent:
+        """Run the page to its end and return how it ended; errors of ours become the outcome."""
+        begun = time.monotonic()
+        page, order = self.order.page, self.order
+        names = tuple(host.name for host in order.hosts)
+        self.tell(
+            RunEvent(
+                self.run, str(self.folder), page.name, say(page.title, order.language), names, bool(self.past)
+            )
+        )
+        self._audit("resume" if self.past else "run")
+        try:
+            with Reach(order.hosts, spill=self.folder / "output", forks=order.forks) as reach:
+                self._all(reach)
+        except DrillyardError as error:
+            self._failures.append(error)
+        end = self._end(time.monotonic() - begun)
+        self.journal.write("end", outcome=end.outcome, sentence=end.sentence, elapsed=round(end.elapsed, 4))
+        self._audit("end", outcome=end.outcome)
+        self.tell(end)
+        return end
+
+    def tell(self, event: RunEvent | StepEvent | EndEvent) -> None:
+        """Pass an event on, one at a time."""
+        with self._tell_lock:
+            self.listener.tell(event)
+
+    def _all(self, reach: Reach) -> None:
+        live = [host for host in self.order.hosts if self._reached(host, reach)]
+        owner = lock.Owner(self.run, audit.who(), self.order.reason or self.order.page.name, utc_now())
+        held: list[Host] = []
+        try:
+            for host in live:
+                perform(self._lock(host, owner), reach.to(host))
+                held.append(host)
+            for host in live:
+                self._names[host.name] = {
+                    **self.order.params,
+                    "params": dict(self.order.params),
+                    "host": {"name": host.name, "groups": list(host.groups), "environment": host.environment},
+                    "run": {"id": self.run, "reason": self.order.reason},
+                }
+            page = self.order.page
+            live = self._steps(page, page.steps, live, reach)
+            self._steps(page, page.prove, live, reach)
+        except DrillyardError as error:
+            self._failures.append(error)
+        finally:
+            # What is unknown may still be at work on its host: its lock stays, for the resume.
+            if not any(isinstance(error, ContactLost | Stopped) for error in self._failures):
+                for host in held:
+                    perform(
+                        lock.release(host.state_dir, self._locked_name(), owner, sudo=host.become),
+                        reach.to(host),
+                    )
+                    reach.to(host).forget(self.run)
+
+    def _reached(self, host: Host, reach: Reach) -> bool:
+        try:
+            reach.to(host)
+        except Unreachable as error:
+            self._failures.append(error)
+            self.journal.write("unreachable", host=host.name, error=str(error))
+            self.tell(StepEvent("", "", host.name, "unreachable", sentence=str(error)))
+            return False
+        return True
+
+    def _locked_name(self) -> str:
+        return self.order.page.system or self.order.page.name
+
+    def _lock(self, host: Host, owner: lock.Owner) -> Any:
+        return lock.take(host.state_dir, self._locked_name(), owner, sudo=host.become)
+
+    def _steps(self, page: Page, steps: Sequence[Step], hosts: list[Host], reach: Reach) -> list[Host]:
+        live = hosts
+        for step in steps:
+            if not live:
+                break
+            live = self._step(page, step, live, reach)
+        return live
+
+    def _step(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
+        mine = within(hosts, step.on, self.order.hosts)
+        if step.block:
+            live = self._block(page, step, mine, reach)
+        else:
+            live = []
+            for batch in share_of(mine, step.serial):
+                live += self._batch(page, step, batch, reach)
+        return [host for host in hosts if host not in mine or host in live]
+
+    def _block(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
+        before = len(self._failures)
+        live = self._steps(page, step.block, hosts, reach)
+        fallen = [host for host in hosts if host not in live]
+        unknown = any(isinstance(error, ContactLost) for error in self._failures[before:])
+        if fallen and step.rescue and not unknown:
+            rescued = self._steps(page, step.rescue, fallen, reach)
+            if len(rescued) == len(fallen):
+                del self._failures[before:]
+            live = [host for host in hosts if host in live or host in rescued]
+        if step.always and not unknown:
+            self._steps(page, step.always, hosts, reach)
+        return live
+
+    def _batch(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
+        def on_host(host: Host) -> Ended:
+            return self._one(page, step, host, reach)
+
+        if len(hosts) == 1:
+            results = [on_host(hosts[0])]
+        else:
+            with ThreadPoolExecutor(self.order.forks) as pool:
+                results = list(pool.map(on_host, hosts))
+        live = []
+        for host, ended in zip(hosts, results, strict=True):
+            if step.register:
+                self._names[host.name][step.register] = ended.result
+            if ended.error:
+                self._failures.append(ended.error)
+            else:
+                live.append(host)
+        return live
+
+    def _one(self, page: Page, step: Step, host: Host, reach: Reach) -> Ended:
+        past = self.past.step(step.id, host.name) if self.past else None
+        return OneStep(
+            self.run,
+            self.order,
+            page,
+            step,
+            host,
+            reach.to(host),
+            self._names[host.name],
+            self.journal,
+            self,
+            self.stop,
+            past,
+        ).go()
+
+    def _audit(self, event: str, **fields: str) -> None:
+        audit.note(
+            self.folder.parent,
+            event,
+            run=self.run,
+            page=self.order.page.name,
+            sha256=self.order.page.sha256,
+            hosts=[host.name for host in self.order.hosts],
+            reason=self.order.reason,
+            **fields,
+        )
+
+    def _end(self, elapsed: float) -> EndEvent:
+        resume = f"drillyard resume {self.folder}"
+        if not self._failures:
+            after = tuple(say(item, self.order.language) for item in self.order.page.after)
+            return EndEvent(self.run, "done", elapsed, after=after)
+        for kind, outcome in ((ContactLost, "unknown"), (Stopped, "stopped"), (DrillyardError, "failed")):
+            for error in self._failures:
+                if isinstance(error, kind):
+                    return EndEvent(
+                        self.run, outcome, elapsed, str(error), exit_code=error.exit_code, resume=resume
+                    )
+        raise AssertionError("every failure is one of ours")

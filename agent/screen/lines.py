@@ -1,0 +1,22 @@
+"""One JSON object a line and event: for programs, the drills among them."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+from agent.runbook.events import Event, as_data
+from agent.secrets import mask
+
+
+class JsonLines:
+    """Writes every event as it comes, flushed."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Write to `out`."""
+        self._out = out
+
+    def tell(self, event: Event) -> None:
+        """Write one line."""
+        self._out.write(mask(json.dumps(as_data(event), ensure_ascii=False)) + "\n")
+        self._out.flush()

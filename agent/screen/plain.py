@@ -1,0 +1,84 @@
+"""Plain lines, one a finished step: for logs, pipes and terminals without colour."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TextIO
+
+from agent.language import Language
+from agent.runbook.events import EndEvent, Event, RunEvent, StepEvent
+from agent.screen.words import seconds, word
+
+MARKS = {"done": "ok  ", "failed": "FAIL", "skipped": "-   ", "unknown": "??  ", "unreachable": "FAIL"}
+
+
+class PlainScreen:
+    """Tells a run in lines. `quiet` leaves out everything but failures and the end."""
+
+    def __init__(self, out: TextIO, language: Language = "en", *, quiet: bool = False) -> None:
+        """Write to `out`, each line flushed."""
+        self._out = out
+        self._language = language
+        self._quiet = quiet
+
+    def tell(self, event: Event) -> None:
+        """Write what the event is worth: a line, or none."""
+        match event:
+            case RunEvent():
+                self._run(event)
+            case StepEvent():
+                self._step(event)
+            case EndEvent():
+                self._end(event)
+
+    def _run(self, event: RunEvent) -> None:
+        if not self._quiet:
+            resumed = f" ({word('resumed', self._language)})" if event.resumed else ""
+            self._line(f"{event.title}{resumed}")
+            self._line(f"  {event.page} {word('on', self._language)} {', '.join(event.hosts)}: {event.folder}")
+
+    def _step(self, event: StepEvent) -> None:
+        loud = event.state in ("failed", "unknown", "unreachable", "over budget")
+        if event.state == "started" or (self._quiet and not loud):
+            return
+        if event.state in ("note", "over budget"):
+            text = event.sentence if event.state == "note" else self._late(event)
+            self._line(f"       {event.host}: {text}")
+            return
+        self._line(f"  {MARKS[event.state]} {pad(event.name, 44)} {pad(event.host, 12)} {self.timing(event)}")
+        if event.sentence:
+            self._line(f"       {event.sentence}")
+
+    def timing(self, event: StepEvent) -> str:
+        """Return elapsed against budget, or why there is none."""
+        if event.recalled:
+            return word("before", self._language)
+        if event.state == "skipped":
+            return word("skipped", self._language)
+        of = word("of", self._language)
+        return seconds(event.elapsed) + (f" {of} {seconds(event.budget)}" if event.budget else "")
+
+    def _late(self, event: StepEvent) -> str:
+        return f"{event.name}: {word('over budget', self._language)} ({seconds(event.budget)})"
+
+    def _end(self, event: EndEvent) -> None:
+        if event.outcome == "done":
+            self._line(f"{word('all done', self._language)} ({seconds(event.elapsed)}).")
+        else:
+            self._line(f"{word(event.outcome, self._language)} ({seconds(event.elapsed)}): {event.sentence}")
+        if event.resume:
+            self._line(f"{word('resume', self._language)}: {event.resume}")
+        if event.after and not self._quiet:
+            self._line(f"{word('after', self._language)}:")
+            for item in event.after:
+                self._line(f"  [ ] {item}")
+
+    def _line(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+
+def pad(text: str, width: int) -> str:
+    """Return `text` filled with blanks to `width` columns of a terminal, where Hangul takes two each."""
+    used = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    return text + " " * max(0, width - used)
