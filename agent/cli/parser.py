@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from agent import __version__, errors
 from agent.cli import backups, hosts, pages, runs, status
 from agent.errors import Usage
 
 _Verb = Callable[[argparse.Namespace], int]
-_Adder = argparse._SubParsersAction  # type: ignore[type-arg]  # argparse names the type nowhere else
+_Adder: TypeAlias = "argparse._SubParsersAction[_Parser]"  # argparse names the type nowhere else
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,7 +55,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _verb(verbs: _Adder, name: str, function: _Verb, text: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
+    parser = verbs.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
@@ -77,7 +77,9 @@ def _world(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="an inventory file or folder; may be given again (else $DRILLYARD_INVENTORY)",
     )
-    parser.add_argument("--limit", default="", metavar="PATTERN", help="only these hosts: redis:!redis3, web*")
+    parser.add_argument(
+        "--limit", default="", metavar="PATTERN", help="only these hosts: redis:!redis3, web*"
+    )
 
 
 def _places(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +102,9 @@ def _library(parser: argparse.ArgumentParser) -> None:
 
 
 def _look(verbs: _Adder) -> None:
-    parser = _verb(verbs, "hosts", hosts.hosts, "list the hosts and what they serve", "drillyard hosts -i prod")
+    parser = _verb(
+        verbs, "hosts", hosts.hosts, "list the hosts and what they serve", "drillyard hosts -i prod"
+    )
     _world(parser)
     parser.add_argument("--ping", action="store_true", help="connect to each and read its clock")
 
@@ -139,7 +143,9 @@ def _act(verbs: _Adder) -> None:
             _places(parser)
             _consent(parser)
 
-    parser = _verb(verbs, "resume", runs.resume, "go on with a run that was cut off", "drillyard resume latest")
+    parser = _verb(
+        verbs, "resume", runs.resume, "go on with a run that was cut off", "drillyard resume latest"
+    )
     parser.add_argument("run", metavar="RUN", help="a run's id or folder, or `latest`")
     _places(parser)
     _consent(parser)

@@ -19,7 +19,9 @@ def sources_of(command: Namespace) -> tuple[Path, ...]:
     Raises:
         Usage: none is named.
     """
-    named = command.inventory or [each for each in os.environ.get("DRILLYARD_INVENTORY", "").split(":") if each]
+    named = command.inventory or [
+        each for each in os.environ.get("DRILLYARD_INVENTORY", "").split(":") if each
+    ]
     if not named:
         raise Usage("No inventory is named.", do="Add -i PATH, or set DRILLYARD_INVENTORY.")
     return tuple(Path(each).absolute() for each in named)

@@ -10,7 +10,7 @@ import msgspec
 from agent import naming
 from agent.errors import BadPage
 from agent.inventory import Host
-from agent.runbook.expressions import fill
+from agent.runbook import expressions
 from agent.runbook.model import Page, Step
 from agent.transport.ask import Action, Done, Sh
 
@@ -32,7 +32,7 @@ def action_of(step: Step, host: Host, page: Page, names: Mapping[str, Any]) -> A
     arguments = {}
     for key, value in step.arguments.items():
         try:
-            arguments[key] = msgspec.convert(fill(value, names, at=step.at), kinds[key])
+            arguments[key] = msgspec.convert(filled(step, value, names), kinds[key])
         except KeyError:
             raise BadPage(f"{step.at}: {step.do} takes no {key!r}; it takes {', '.join(kinds)}.") from None
         except msgspec.ValidationError as error:
@@ -41,9 +41,29 @@ def action_of(step: Step, host: Host, page: Page, names: Mapping[str, Any]) -> A
     return action
 
 
+def truth(step: Step, text: str, names: Mapping[str, Any]) -> bool:
+    """Return whether an expression of a step holds.
+
+    Raises:
+        BadPage: it cannot be evaluated; the sentence names file and line.
+    """
+    try:
+        return bool(expressions.evaluate(text, names))
+    except BadPage as error:
+        raise BadPage(f"{step.at}: {error}") from None
+
+
+def filled(step: Step, value: Any, names: Mapping[str, Any]) -> Any:
+    """Return a value of a step with its expressions filled in; raises like `truth`."""
+    try:
+        return expressions.fill(value, names)
+    except BadPage as error:
+        raise BadPage(f"{step.at}: {error}") from None
+
+
 def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
     words = (step.sh,) if isinstance(step.sh, str) else step.sh
-    filled = [str(fill(word, names, at=step.at)) for word in words]
+    filled = [str(filled(step, word, names)) for word in words]
     done: Done = yield Sh(
         *filled,
         script=isinstance(step.sh, str),

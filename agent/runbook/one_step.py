@@ -14,9 +14,8 @@ from agent.language import say
 from agent.record.journal import Journal
 from agent.record.past import StepPast
 from agent.record.steps import StepRecord
-from agent.runbook.act import action_of, as_plain
+from agent.runbook.act import action_of, as_plain, truth
 from agent.runbook.events import Listener, State, StepEvent
-from agent.runbook.expressions import evaluate
 from agent.runbook.model import Page, Retry, Step
 from agent.runbook.order import Order
 from agent.transport.ask import Ask, Note
@@ -73,7 +72,7 @@ class OneStep:
 
     def _wanted(self) -> bool:
         when = self.step.when
-        return when if isinstance(when, bool) else bool(evaluate(when, self.names, at=self.step.at))
+        return when if isinstance(when, bool) else truth(self.step, when, self.names)
 
     def _attempts(self) -> Ended:
         retry = self.step.retry or Retry(times=1)
@@ -132,7 +131,7 @@ class OneStep:
 
     def _until(self, result: Any) -> None:
         until = self.step.retry.until if self.step.retry else ""
-        if until and not evaluate(until, {**self.names, "result": result}, at=self.step.at):
+        if until and not truth(self.step, until, {**self.names, "result": result}):
             raise StepFailed(f"{self.host.name}: {self.step.id} ran, and `{until}` is not true.")
 
     def _before(self, ask: Ask) -> None:

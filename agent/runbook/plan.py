@@ -8,8 +8,8 @@ from typing import Any
 
 from agent.errors import BadPage, DrillyardError
 from agent.inventory import Host
-from agent.runbook.act import action_of, as_plain
-from agent.runbook.expressions import evaluate, names_in
+from agent.runbook.act import action_of, as_plain, truth
+from agent.runbook.expressions import names_in, pieces
 from agent.runbook.hosts import within
 from agent.runbook.model import Page, Step
 from agent.runbook.order import Order
@@ -84,7 +84,7 @@ class _Foresight:
             return told("depends", hinges=hinges)
         try:
             when = step.when
-            if not (when if isinstance(when, bool) else evaluate(when, self.names, at=step.at)):
+            if not (when if isinstance(when, bool) else truth(step, when, self.names)):
                 self._learn(step, None)
                 return told("would skip")
             action = action_of(step, self.host, page, self.names)
@@ -117,7 +117,7 @@ class _Foresight:
 
 def _used(value: Any) -> set[str]:
     if isinstance(value, str):
-        return set(names_in(value, template=True))
+        return {name for piece in pieces(value) for name in names_in(piece)}
     if isinstance(value, Mapping):
         return {name for each in value.values() for name in _used(each)}
     if isinstance(value, list | tuple):

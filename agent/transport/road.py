@@ -44,5 +44,8 @@ class Road(Protocol):
     def clock(self) -> float:
         """Return the host's time in seconds since 1970, UTC."""
 
+    def forget(self, run: str) -> None:
+        """Remove the job folders of a run that is over; never raises."""
+
     def close(self) -> None:
         """Let go of the connection; never raises."""
