@@ -1,0 +1,29 @@
+"""The real servers that the tests speak to: sshd and redis-server, each with its clients."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from setup import apt
+
+PROGRAMS = {
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "redis-server": "redis-server",
+    "redis-cli": "redis-tools",
+    "redis-check-aof": "redis-tools",
+}
+_SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # not on everybody's PATH
+
+
+def missing(path: str) -> list[str]:
+    """Return the packages whose programs are not on `path` or in the system's own folders."""
+    everywhere = f"{path}:{_SYSTEM}"
+    return sorted({package for name, package in PROGRAMS.items() if not shutil.which(name, path=everywhere)})
+
+
+def ensure() -> None:
+    """Install what is missing; raises apt.NotInstalled where that is not ours to do."""
+    if packages := missing(os.environ.get("PATH", "")):
+        apt.install(*packages, because="the tests run against real servers")
