@@ -115,14 +115,16 @@ def judge(ask: Ask, answer: Answer, host: str) -> None:
 
 def _wait(until: Until, road: Road) -> Done:
     end = time.monotonic() + until.within
+    paused = 0.0
     while True:
         done = road.run(until.ask)
         if until.accept(done):
             return done
-        if time.monotonic() >= end:
+        if time.monotonic() >= end or paused >= until.within:
             raise NotInTime(
                 f"{road.host}: waited {until.within:g} s until {until.what}; "
                 f"the last answer was code {done.rc}: {done.complaint}"
             )
         # A pause between two looks at the awaited condition, never in its place.
-        time.sleep(until.every)
+        road.pause(until.every)
+        paused += until.every

@@ -44,6 +44,9 @@ class Road(Protocol):
     def clock(self) -> float:
         """Return the host's time in seconds since 1970, UTC."""
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass between two looks at an awaited state; the fake road only counts it."""
+
     def forget(self, run: str) -> None:
         """Remove the job folders of a run that is over; never raises."""
 

@@ -1,0 +1,69 @@
+"""The road over SSH: one Fabric connection a host, kept open, that knows a frozen host from a slow one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from agent.errors import LoginRefused, Unreachable
+from agent.inventory.model import Host
+from agent.transport.greeting import greeted
+from agent.transport.order import Ended, Gone, Me, Order, script
+from agent.transport.output import Kept, Sink
+from agent.transport.shell import ShellRoad
+from agent.transport.ssh_line import Line, Patience
+from agent.transport.ssh_login import log_in
+from agent.transport.ssh_session import carry
+
+
+class SshRoad(ShellRoad):
+    """Commands run by the host's sshd, each in a session channel of one connection."""
+
+    def __init__(self, to: Host, spill: Path | None = None, patience: Patience | None = None) -> None:
+        """`patience` is how long to wait for what; the defaults suit a network, not a test."""
+        super().__init__(to, spill)
+        self._patience = patience or Patience()
+        self._line: Line | None = None
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""
+        line, self._line, self._me = self._line, None, None
+        if line is not None:
+            line.close()
+
+    def _connect(self) -> Me:
+        self.close()
+        line = log_in(self._to, self._patience)
+        out, err = Kept(10_000), Kept(10_000)
+        hello = Order((), "hello", seconds=20.0)
+        try:
+            carry(line, f"exec sh -c {shlex.quote(script('hello'))}", hello, (out.feed, err.feed))
+        except Gone as gone:
+            line.close()
+            raise Unreachable(f"{self.host}: {gone.reason} right after the login.") from None
+        me = greeted(out.close())
+        if me is None:
+            line.close()
+            why = err.close().decode("utf-8", "replace").strip() or "no answer"
+            raise LoginRefused(
+                f"{self.host}: the login as {line.user} works, but no shell answers: {why}",
+                do=f"Give {line.user} a POSIX shell on {self.host}, and no forced command.",
+            )
+        self._line = line
+        return me
+
+    def _carry(self, order: Order, argv: tuple[str, ...], out: Sink, err: Sink) -> Ended:
+        return carry(self._living(), f"exec {shlex.join(argv)}", order, (out, err))
+
+    def _living(self) -> Line:
+        """Return the line, opened again where it died between two asks: nothing was in flight then."""
+        line = self._line
+        if line is not None and not line.alive:
+            self.close()
+        self._arrive()
+        if self._line is None:
+            raise AssertionError("an arrived road has a line")
+        return self._line
+
+
+__all__ = ["Patience", "SshRoad"]
