@@ -88,7 +88,19 @@ def fill_shell(text: str, names: Mapping[str, Any]) -> str:
     return _joined(_parts(text), names, shlex.quote)
 
 
-def expressions_in(text: str) -> tuple[str, ...]:
+def scope(names: Mapping[str, Any], given: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    """Return the names that a step of an included page sees: `names`, and the page's parameters over them.
+
+    Raises:
+        BadPage: like `evaluate`.
+    """
+    seen = dict(names)
+    for layer in given:
+        seen |= fill(layer, seen)
+    return seen
+
+
+def pieces(text: str) -> tuple[str, ...]:
     """Return the expressions between `{{ }}` in a text, each read once to see that it can be.
 
     Raises:
@@ -98,6 +110,11 @@ def expressions_in(text: str) -> tuple[str, ...]:
     for each in found:
         _compiled(each)
     return found
+
+
+def check_syntax(text: str) -> None:
+    """Read an expression without evaluating it; raises BadPage where that cannot be done."""
+    _compiled(text)
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -236,7 +253,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    class Numbers(ImmutableSandboxedEnvironment):
+    class Small(ImmutableSandboxedEnvironment):
         """The sandbox, where `*` and `%` are for numbers: on text they could fill the memory."""
 
         intercepted_binops = frozenset("*%")
@@ -246,8 +263,14 @@ def _environment() -> ImmutableSandboxedEnvironment:
                 raise TypeError(f"{operator} is for numbers")
             return super().call_binop(context, operator, left, right)
 
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            # What an action learned is a mapping: `look.keys` is what it says under keys, not a method.
+            if isinstance(obj, Mapping):
+                return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            return super().getattr(obj, attribute)
+
     # Only {{ }} means something: {% and {# are common in commands, as in ${#list[@]}.
-    environment = Numbers(
+    environment = Small(
         undefined=StrictUndefined,
         autoescape=False,
         block_start_string="\0{%",

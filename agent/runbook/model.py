@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, field
@@ -17,6 +17,10 @@ _DURATION = re.compile(
     r"\s*(\d+(?:\.\d+)?)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])",
     re.IGNORECASE,
 )
+
+
+ParamType = Literal["text", "number", "flag", "duration", "time", "secret"]
+PARAM_TYPES: tuple[str, ...] = get_args(ParamType)
 
 
 class Seconds(float):
@@ -64,7 +68,7 @@ class Objectives(Struct, frozen=True, forbid_unknown_fields=True):
 class Param(Struct, frozen=True, forbid_unknown_fields=True):
     """One thing the operator may set; without a default it must be set."""
 
-    type: Literal["text", "number", "flag", "duration", "time", "secret"] = "text"
+    type: ParamType = "text"
     default: Any = UNSET
     help: Text = ""
 
@@ -87,6 +91,8 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 KINDS = ("do", "sh", "block", "include")
+# Names every expression sees; `result` is there in `until` alone.
+BUILT_IN = ("host", "run", "params", "result")
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +101,9 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     `id` is unique in its page; where the page names none it is made from the step's name. `arguments`
     (written `with`) go to the action, or to the included page as its parameters. `on` narrows the page's
     hosts. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is a step done in
-    reverse order when a later one fails. `at` is where the step is written.
+    reverse order when a later one fails. `at` is where the step is written. `given` are the names that only
+    this step sees: the parameters of the included page it comes from, the outermost page's first, with
+    expressions in them that see the ones before (`expressions.scope`).
     """
 
     id: str = ""
@@ -122,6 +130,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     sudo: bool | str = False
     ok: tuple[int, ...] = (0,)
     at: Where = field(name="$at", default=Where(""))
+    given: tuple[dict[str, Any], ...] = field(name="$given", default=())
 
     def __post_init__(self) -> None:
         found = [kind for kind in KINDS if getattr(self, kind)]
@@ -136,10 +145,12 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`reads` says that the command alters nothing, `changes` says what it alters")
         if self.arguments and self.kind not in ("do", "include"):
             raise ValueError(f"`with` belongs to a step with `do` or `include`, not with `{self.kind}`")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,79}|", self.id):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,199}|", self.id):
             raise ValueError(f"Expected an id of small letters, digits, dots and dashes, got {self.id!r}")
         if self.register and not re.fullmatch(r"[A-Za-z_]\w*", self.register, re.ASCII):
             raise ValueError(f"Expected `register` to be a plain name, got {self.register!r}")
+        if self.register in BUILT_IN or self.register.startswith("_"):
+            raise ValueError(f"`register` cannot be {self.register}, a name that has its own meaning")
         if not re.fullmatch(r"\d{1,6}|(100|[1-9]\d?)%", str(self.serial)) or isinstance(self.serial, bool):
             raise ValueError(f"Expected `serial` to be a count or a share such as 30%, got {self.serial!r}")
 
