@@ -41,7 +41,8 @@ def sentence(error: msgspec.ValidationError, document: Document, place: Place) -
     if missing := _MISSING.search(said):
         return f"{document.at(*place)}: {_what(place)} needs the key {missing[1]}."
     if said.startswith("Invalid enum value"):
-        said = f"expected a type among {', '.join(PARAM_TYPES)}, found {said.removeprefix('Invalid enum value ')}"
+        found_word = said.removeprefix("Invalid enum value ")
+        said = f"expected a type among {', '.join(PARAM_TYPES)}, found {found_word}"
     if said.startswith("Expected"):
         key = f"`{place[-1]}`: " if place and isinstance(place[-1], str) else ""
         said = key + re.sub(r"`([a-z |]+)`", _in_words, said).replace("Expected", "expected", 1)

@@ -82,7 +82,7 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
     """Do a step at most `times` times, `every` seconds apart, until it does not fail and `until` is true."""
 
     times: int = 3
-    every: Seconds = Seconds(1)
+    every: Seconds = field(default_factory=lambda: Seconds(1))
     until: str = ""
 
     def __post_init__(self) -> None:
