@@ -1,0 +1,67 @@
+"""Check a copy of a Redis database: what its checker says, or what a throwaway server finds in it.
+
+python3 -I - '{"path": "/backup/redis/x.rdb", "work": "/var/lib/redis/check", "depth": "restored", ...}'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Any
+
+from agent.payload.rdb import check
+from agent.payload.scratch import LoadFailed, Server, end_with_grace, folder_for, own
+
+_SPARE = 64 << 20
+
+
+def examine(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return how the RDB at `path` is: state, keys a database, whether it carries `mark`.
+
+    `depth` is opens (structure and checksum) or restored (loaded by a server of its own in `work`, which
+    must not exist and is removed again, as `user`).
+    """
+    found = check(spec["path"], spec.get("checker", "redis-check-rdb"))
+    answer: dict[str, Any] = {
+        "state": found.state,
+        "detail": found.detail,
+        "keys": found.keys,
+        "version": found.version,
+        "made": found.made,
+    }
+    if found.state != "sound" or spec["depth"] != "restored":
+        return answer
+    size = os.path.getsize(spec["path"])
+    parent = os.path.dirname(spec["work"])
+    facts = os.statvfs(parent)
+    if facts.f_bavail * facts.f_frsize < size + _SPARE:
+        raise OSError(f"{parent} has too little room to load a copy of {size} bytes for a check")
+    with folder_for(spec["work"], spec["user"]) as folder:
+        shutil.copyfile(spec["path"], os.path.join(folder, "dump.rdb"))
+        own(folder, spec["user"])
+        with Server(folder, spec["user"], timeout=spec.get("timeout", 300)) as server:
+            counts = server.client.counts()
+            mark = server.client.ask("GET", "drillyard:mark")
+    return {
+        **answer,
+        "keys": sum(counts.values()),
+        "databases": counts,
+        "mark": mark.decode("utf-8", "replace") if mark else "",
+    }
+
+
+def main(argv: list[str]) -> int:
+    """Do what the JSON in the first argument says; 0, or 1 with a sentence on standard error."""
+    spec = json.loads(argv[0])
+    end_with_grace(spec.get("timeout", 300))
+    try:
+        found = examine(spec)
+    except LoadFailed as error:
+        found = {"state": "damaged", "detail": f"a throwaway server refuses it: {error}", "keys": 0}
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    json.dump(found, sys.stdout)
+    return 0

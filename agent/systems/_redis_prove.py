@@ -1,0 +1,164 @@
+"""Claims about a Redis server that can be false: up, answering, reading, writing, durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.errors import ProofFailed, StepFailed
+from agent.systems._redis_server import Redis, ask, info, read, tell
+from agent.transport.ask import Action, Clock, Done, Sh, Until
+
+CANARY = "drillyard:canary"
+
+_FILES = """\
+set -eu
+[ -s "$1" ] || { echo "the manifest $1 is not there"; exit 0; }
+find "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"
+"""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the server is, by asking it only. `symptoms` are sentences; none means it is well."""
+
+    up: bool
+    reads: bool = False
+    writes: bool = False
+    loading: bool = False
+    keys: int = -1
+    role: str = ""
+    version: str = ""
+    aof: str = ""
+    symptoms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proved, claim by claim, and the number of keys at that moment."""
+
+    claims: tuple[str, ...]
+    keys: int
+
+
+def status(redis: Redis) -> Action[Status]:
+    """Ask the server how it is, writing one key of ours and removing it again.
+
+    Raises:
+        ServiceRefused: it does not accept our password.
+    """
+    reply = yield from ask(redis, "PING")
+    if reply.state == "down":
+        return Status(False, symptoms=(f"Redis does not answer: {reply.text}",))
+    if reply.state == "loading":
+        return Status(True, loading=True, symptoms=("Redis is still loading its data",))
+    symptoms = [] if reply.text == "PONG" else [f"PING is answered by: {reply.text}"]
+    server = yield from info(redis, "server")
+    replication = yield from info(redis, "replication")
+    state = yield from info(redis, "persistence")
+    keys = yield from _keys(redis)
+    wrote = yield from _write(redis, replication["role"])
+    symptoms += [wrote] if wrote else []
+    if state["aof_enabled"] != "1":
+        symptoms.append("the append-only file is switched off")
+    if state["aof_last_write_status"] != "ok":
+        symptoms.append("the last write to the append-only file failed")
+    if state["aof_last_bgrewrite_status"] != "ok":
+        symptoms.append("the last rewrite of the append-only file failed")
+    return Status(
+        up=True,
+        reads=reply.text == "PONG",
+        writes=not wrote,
+        keys=keys,
+        role=replication["role"],
+        version=server["redis_version"],
+        aof=state["aof_last_write_status"] if state["aof_enabled"] == "1" else "off",
+        symptoms=tuple(symptoms),
+    )
+
+
+def ping(redis: Redis, within: float = 60) -> Action[float]:
+    """Wait until the server has loaded its data and answers PONG; return the host's time then.
+
+    Raises:
+        NotInTime: it did not `within` seconds.
+        ServiceRefused: it does not accept our password.
+    """
+    yield Until(
+        redis.cli("PING"),
+        lambda done: read(redis, done).text == "PONG",
+        f"Redis on {redis.host} answers PONG",
+        within=within,
+        supposing=Done(0, b"PONG\n"),
+    )
+    now: float = yield Clock()
+    return now
+
+
+def count(redis: Redis, at_least: int = 0) -> Action[int]:
+    """Return the number of keys in all databases; the backup mark is one of them.
+
+    Raises:
+        ProofFailed: there are fewer than `at_least`.
+    """
+    keys = yield from _keys(redis)
+    if keys < at_least:
+        raise ProofFailed(
+            f"{redis.host}: expected at least {at_least} keys, found {keys}.",
+            do="The files as they were lie in the safety copy; look at the rebuild's report.",
+        )
+    return keys
+
+
+def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
+    """Prove that the server answers, reads, writes, keeps what it writes, and could start again.
+
+    Raises:
+        ProofFailed: one of these is false; the sentence names it.
+        ServiceRefused: it does not accept our password.
+    """
+    reply = yield from ask(redis, "PING")
+    _claim(redis, "it answers PONG", reply.text == "PONG", reply.text)
+    role = (yield from info(redis, "replication"))["role"]
+    wrong = yield from _write(redis, role)
+    _claim(redis, "it reads and writes", not wrong, wrong)
+    state = yield from info(redis, "persistence")
+    _claim(redis, "its append-only file is on", state["aof_enabled"] == "1", "it is off")
+    written = state["aof_last_write_status"]
+    _claim(redis, "it writes its append-only file", written == "ok", written)
+    files: Done = yield Sh(_FILES, redis.manifest, redis.user, script=True, sudo=True)
+    _claim(redis, "its files are there and are its own", not files.text, files.text)
+    keys = yield from count(redis, at_least)
+    return Proof(
+        claims=(
+            "it answers PONG",
+            "it reads and writes",
+            "its append-only file is on and is being written",
+            "its files are there and are its own",
+            f"it holds {keys} keys, at least {at_least} were expected",
+        ),
+        keys=keys,
+    )
+
+
+def _claim(redis: Redis, claim: str, holds: bool, found: str) -> None:
+    if not holds:
+        raise ProofFailed(f"{redis.host}: expected of Redis that {claim}, found: {found}.")
+
+
+def _keys(redis: Redis) -> Action[int]:
+    space = yield from info(redis, "keyspace")
+    return sum(int(what.split(",")[0].split("=")[1]) for what in space.values())
+
+
+def _write(redis: Redis, role: str) -> Action[str]:
+    """Write, read and remove a key of ours; return what went wrong, or nothing."""
+    if role != "master":
+        return ""
+    now: float = yield Clock()
+    word = f"{now:.6f}"
+    try:
+        yield from tell(redis, "SET", CANARY, word, "EX", "60", changes=f"writes and removes {CANARY}")
+        read_back = yield from tell(redis, "GETDEL", CANARY, changes=f"removes {CANARY}")
+    except StepFailed as error:
+        return error.sentence
+    return "" if read_back == word else f"a key just written reads as {read_back!r}"

@@ -1,0 +1,187 @@
+"""One Redis server as the inventory describes it, and how it is asked something by redis-cli."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agent.errors import ServiceRefused, StepFailed
+from agent.inventory.model import Service
+from agent.payload.bundle import program
+from agent.secrets import Secret
+from agent.transport.ask import Action, Done, Sh
+
+NO_PASSWORD = ("NOAUTH", "WRONGPASS", "NOPERM", "AUTH failed")
+_ERRORS = ("ERR ", "MISCONF", "OOM ", "READONLY", "BUSY", "MASTERDOWN", "EXECABORT", "WRONGTYPE")
+
+
+@dataclass(frozen=True)
+class Redis:
+    """A Redis server: where it listens, where its files lie, whose they are.
+
+    `socket` is a unix socket to use instead of address and port. `data_dir` holds `aof_dir` and dump.rdb;
+    `backup_dir` is where copies go, on another volume.
+    """
+
+    host: str
+    unit: str = "redis-server"
+    port: int = 6379
+    address: str = "127.0.0.1"
+    socket: str = ""
+    password: Secret | None = None
+    data_dir: str = "/var/lib/redis"
+    aof_dir: str = "appendonlydir"
+    aof_name: str = "appendonly.aof"
+    rdb_name: str = "dump.rdb"
+    user: str = "redis"
+    backup_dir: str = "/backup"
+    python: str = "python3"
+
+    @classmethod
+    def of(cls, service: Service) -> Redis:
+        """Read the settings of an inventory's service.
+
+        Raises:
+            BadInventory: a setting has the wrong type, or the password is written out.
+        """
+        default = cls(host=service.host)
+        return cls(
+            host=service.host,
+            unit=service.unit,
+            port=service.number("port", default.port),
+            password=service.secret("password"),
+            **{
+                name: service.text(name, getattr(default, name))
+                for name in (
+                    "address",
+                    "socket",
+                    "data_dir",
+                    "aof_dir",
+                    "aof_name",
+                    "rdb_name",
+                    "user",
+                    "backup_dir",
+                    "python",
+                )
+            },
+        )
+
+    @property
+    def files(self) -> str:
+        """The folder of the append-only file."""
+        return f"{self.data_dir}/{self.aof_dir}"
+
+    @property
+    def manifest(self) -> str:
+        """The path that redis-check-aof must be given: any other it misjudges."""
+        return f"{self.files}/{self.aof_name}.manifest"
+
+    @property
+    def work(self) -> str:
+        """The folder a rebuild works in, on the data directory's own file system."""
+        return f"{self.data_dir}/drillyard-rebuild"
+
+    def cli(self, *words: str, lines: str = "", **options: Any) -> Sh:
+        """Return the ask that has redis-cli send `words`, or every line of `lines` one by one.
+
+        The password travels as REDISCLI_AUTH. Its exit code says little (0 on most errors, 1 with -e on
+        some): `answer` below reads the text.
+        """
+        where = ("-s", self.socket) if self.socket else ("-h", self.address, "-p", str(self.port))
+        secrets = {"REDISCLI_AUTH": self.password} if self.password else {}
+        return Sh(
+            "redis-cli",
+            *(("-e",) if not lines else ()),
+            *where,
+            *words,
+            stdin=lines.encode(),
+            secrets=secrets,
+            ok=(0, 1),
+            **options,
+        )
+
+    def run(self, name: str, spec: dict[str, Any], **options: Any) -> Sh:
+        """Return the ask that has the payload program `name` do what `spec` says, as root."""
+        place = {"data_dir": self.data_dir, "aof_dir": self.aof_dir, "aof_name": self.aof_name}
+        words = msgspec.json.encode({**place, "user": self.user, **spec}).decode()
+        return Sh(self.python, "-I", "-", words, stdin=program(name), sudo=True, **options)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered: `state` is ok, down, loading or error; `text` its words."""
+
+    state: str
+    text: str
+
+    def fields(self) -> dict[str, str]:
+        """Return the `name:value` lines of an INFO reply."""
+        lines = (line.strip().split(":", 1) for line in self.text.splitlines() if ":" in line)
+        return {line[0]: line[1] for line in lines}
+
+
+def read(redis: Redis, done: Done) -> Reply:
+    """Return what redis-cli printed as a reply.
+
+    Raises:
+        ServiceRefused: the server is there and does not accept our password.
+    """
+    said = f"{done.text}\n{done.err.decode('utf-8', 'replace')}"
+    # The warning and the reply may stand on either stream, so the words decide and not the exit code.
+    if any(word in said for word in NO_PASSWORD) and "\n" not in done.text:
+        raise ServiceRefused(
+            f"{redis.host}: Redis expected another password than the inventory's: {done.complaint}.",
+            do="Correct the password that the inventory refers to; nothing was changed.",
+        )
+    if "Could not connect" in said or "Connection refused" in said or "Connection reset" in said:
+        return Reply("down", done.complaint)
+    if done.text.startswith("LOADING") or "LOADING Redis" in said:
+        return Reply("loading", done.text)
+    failed = done.text.startswith(_ERRORS) or (done.rc != 0)
+    return Reply("error" if failed else "ok", done.text or done.complaint)
+
+
+def ask(redis: Redis, *words: str) -> Action[Reply]:
+    """Send one command that changes nothing and return its reply, whatever it is."""
+    done: Done = yield redis.cli(*words)
+    return read(redis, done)
+
+
+def tell(redis: Redis, *words: str, changes: str = "") -> Action[str]:
+    """Send one command and return the words of its reply.
+
+    Raises:
+        StepFailed: the server is down, still loading, or answered with an error.
+    """
+    done: Done = yield redis.cli(*words, changes=changes, again="safe")
+    reply = read(redis, done)
+    if reply.state != "ok":
+        raise StepFailed(
+            f"{redis.host}: expected Redis to carry out {words[0]}, found it {reply.state}: {reply.text}."
+        )
+    return reply.text
+
+
+def info(redis: Redis, section: str) -> Action[dict[str, str]]:
+    """Return a section of INFO as fields; raises like `tell`."""
+    text = yield from tell(redis, "INFO", section)
+    return Reply("ok", text).fields()
+
+
+def payload(redis: Redis, name: str, spec: dict[str, Any], **options: Any) -> Action[dict[str, Any]]:
+    """Run a payload program on the host and return its JSON answer.
+
+    Raises:
+        StepFailed: it ended with a sentence of its own.
+    """
+    done: Done = yield redis.run(name, spec, keep=32_000_000, **options)
+    try:
+        answer: dict[str, Any] = msgspec.json.decode(done.out or b"{}")
+    except msgspec.DecodeError:
+        raise StepFailed(
+            f"{redis.host}: expected a JSON answer from {redis.python}, found: {done.text[:200]!r}.",
+            do=f"Check that {redis.python} on that host is Python 3.9 or newer.",
+        ) from None
+    return answer
