@@ -42,6 +42,9 @@ def main(argv: list[str]) -> int:
     except DrillyardError as error:
         progress.say(f"setup: {error}")
         return error.exit_code
+    except OSError as error:
+        progress.say(f"setup: Expected to be able to write in this folder and to run what is in it: {error}.")
+        return venv.CannotInstall.exit_code
     except KeyboardInterrupt:
         progress.say("setup: stopped; run it again to go on.")
         return 130

@@ -33,24 +33,25 @@ def ensure() -> Engine:
             raise
     if not shutil.which("dockerd"):
         apt.install("docker.io", "iptables", because="drills run in a container engine", error=EngineMissing)
+    started = None
     if Path("/run/systemd/system").is_dir():
         progress.run("Starting Docker", ["systemctl", "start", "docker"], failed=EngineMissing)
     else:
-        start()
-    return _answering(endpoint)
+        started = start()
+    return _answering(endpoint, started)
 
 
-def start() -> None:
-    """Start dockerd in the background, unless one runs already.
+def start() -> subprocess.Popen[bytes] | None:
+    """Start dockerd in the background and return it, or None where one runs already.
 
     A second one in the same network namespace would delete the first one's bridge.
     """
     if running():
-        return
+        return None
     cgroups.ensure()
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("ab") as log:
-        subprocess.Popen(
+        return subprocess.Popen(
             ["dockerd"],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -72,16 +73,26 @@ def running() -> bool:
     return False
 
 
-def _answering(endpoint: Endpoint, within: float = 60.0) -> Engine:
+def _answering(endpoint: Endpoint, started: subprocess.Popen[bytes] | None, within: float = 60.0) -> Engine:
     began = time.monotonic()
     with progress.Doing("Waiting for the container engine"):
         while True:
             try:
                 return engines.connect_to(endpoint)
             except EngineMissing as error:
+                if started and started.poll() is not None:
+                    raise EngineMissing(
+                        f"dockerd was started and ended with code {started.returncode}: {_last_words()}",
+                        do=f"Its log is {LOG}.",
+                    ) from None
                 if time.monotonic() - began > within:
                     raise EngineMissing(
-                        f"dockerd was started and did not answer in {within:.0f} s: {error.sentence}",
+                        f"dockerd runs and did not answer in {within:.0f} s: {error.sentence}",
                         do=f"Its log is {LOG}.",
                     ) from None
             time.sleep(0.1)
+
+
+def _last_words() -> str:
+    lines = LOG.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "(nothing)"

@@ -67,7 +67,10 @@ blockdev --flushbufs "$1"
 
 @dataclass(frozen=True)
 class Cut:
-    """When everything stood still, on our monotonic clock: not before `before`, and surely at `after`."""
+    """When everything stood still, on our monotonic clock: not before `before`, and surely at `after`.
+
+    What was acknowledged between the two may or may not be on the disk: `after` is the strike.
+    """
 
     before: float
     after: float

@@ -49,7 +49,7 @@ def find(env: Mapping[str, str], home: Path) -> Endpoint:
     """
     if url := env.get("DOCKER_HOST"):
         tls = env.get("DOCKER_CERT_PATH") or (str(home / ".docker") if env.get("DOCKER_TLS_VERIFY") else "")
-        return Endpoint(url, "DOCKER_HOST", tls, bool(env.get("DOCKER_TLS_VERIFY")))
+        return Endpoint(url, "DOCKER_HOST", tls, not tls or bool(env.get("DOCKER_TLS_VERIFY")))
     config = Path(env.get("DOCKER_CONFIG") or home / ".docker")
     name = env.get("DOCKER_CONTEXT") or _current_context(config / "config.json")
     if name and name != "default":

@@ -91,7 +91,7 @@ def connect_to(endpoint: Endpoint) -> Engine:
         client = docker.DockerClient(
             base_url=endpoint.url,
             version="auto",
-            timeout=60,
+            timeout=10,
             tls=_tls(endpoint),
             use_ssh_client=endpoint.url.startswith("ssh://"),
         )
@@ -102,6 +102,7 @@ def connect_to(endpoint: Endpoint) -> Engine:
             f"Expected a container engine at {endpoint.url} ({endpoint.why}), found none: {_first(error)}.",
             do="Run `make setup`, start your engine, or set DOCKER_HOST.",
         ) from None
+    client.api.timeout = 60  # a container may take its time; whether anybody is there is known sooner
     return Engine(endpoint, client, info)
 
 
