@@ -1,0 +1,1 @@
+"""What can be broken: one fault, one file, found by its name."""

@@ -1,0 +1,74 @@
+"""What is to happen in one night: which stack, what breaks, which page recovers, and what it must keep to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drills.rig.fault import Harm, Scene
+from drills.rig.recovery import Kill
+from drills.rig.stack import Stack
+from drills.rig.subject import Subject
+from drills.rig.verdict import Claim
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How hard and how long a drill works; times in seconds.
+
+    `rate` writes a second; `preload` writes loaded before; `before` and `after` are how long is written
+    before the strike and after the recovery. `limit` ends a recovery that hangs. `failed` looks in a row
+    are an outage, `verified` looks in a row its end; where nothing fails outwardly for `patience`, damage is
+    looked for in the files. `settle` is how long steady reads and writes are waited for.
+    """
+
+    rate: float = 200.0
+    preload: int = 20_000
+    seed: int = 1
+    before: float = 2.0
+    after: float = 1.0
+    limit: float = 180.0
+    every: float = 0.1
+    failed: int = 3
+    verified: int = 5
+    patience: float = 3.0
+    settle: float = 15.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """One night.
+
+    `subject` makes the client that writes and reads from outside; `claims` looks at the host through
+    testinfra before and after; `logs` are commands whose output is kept, by the name of its file. `rto` and
+    `rpo` are the objectives in seconds. `disks` as in Stack. `pages` are folders searched before the
+    agent's. `kills` ends the agent on its way. `meddle` is done behind everybody's back once the agent has
+    ended: proofs that a drill can fail use it.
+    """
+
+    drill: str
+    page: str
+    service: str
+    harm: Harm
+    subject: Callable[[Stack, Settings], Subject]
+    claims: Callable[[Any], Iterable[Claim]]
+    rto: float
+    rpo: float
+    variant: str = ""
+    settings: Settings = Settings()
+    stack: str = "chat"
+    host: str = "redis1"
+    unit: str = ""
+    data_dir: str = ""
+    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    disks: Mapping[str, str] = field(default_factory=dict)
+    pages: tuple[Path, ...] = ()
+    kills: tuple[Kill, ...] = ()
+    meddle: Callable[[Scene, Subject], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The drill's name with its variant, as its folder has it."""
+        return f"{self.drill}-{self.variant}" if self.variant else self.drill

@@ -1,0 +1,42 @@
+"""A verdict told to a tired reader: the word first, then what happened, in whole sentences; pure."""
+
+from __future__ import annotations
+
+from drills.rig.account import Account
+from drills.rig.stopwatch import Measured
+from drills.rig.verdict import Findings, Verdict
+
+_WORDS = {"pass": "PASS", "fail": "FAIL", "unverified": "COULD NOT VERIFY"}
+
+
+def tell(name: str, found: Findings, verdict: Verdict) -> list[str]:
+    """Return the lines of the story."""
+    lines = [f"{_WORDS[verdict.word]}  {name}"]
+    if found.measured.rto is not None:
+        lines.append(_outage(found.measured, found.rto_objective))
+    if found.account is not None:
+        lines.append(_account(found.account, found.rpo.seconds))
+    if verdict.word != "pass":
+        lines += [f"- {reason}" for reason in verdict.reasons]
+    return lines
+
+
+def _outage(measured: Measured, goal: float) -> str:
+    phases = ", ".join(f"{took:.1f} s to {phase}" for phase, took in measured.phases)
+    return f"Users were without it for {measured.rto:.1f} s (allowed: {_span(goal)}): {phases}."
+
+
+def _account(account: Account, rpo: float | None) -> str:
+    said = f"Of {account.acknowledged:,} acknowledged writes"
+    if not (account.lost or account.changed):
+        said += " none is lost and none is changed"
+    else:
+        said += f" {len(account.lost):,} are lost and {len(account.changed):,} changed"
+        if rpo:
+            said += f"; the oldest loss is {rpo:.1f} s before the strike"
+    doubtful = f"{account.indeterminate:,} more were never acknowledged"
+    return f"{said}. {doubtful}; {account.indeterminate_found:,} of them happened all the same."
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

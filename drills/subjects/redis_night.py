@@ -1,0 +1,53 @@
+"""A night on the chat stack's Redis host: everything its drills have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.errors import BadInventory
+from agent.inventory import read_inventory
+from drills.rig.course import Course, Settings
+from drills.rig.fault import Harm
+from drills.rig.stack import Stack
+from drills.rig.subject import Subject
+from drills.subjects.redis import RedisSubject
+from drills.subjects.redis_host import claims
+
+HOST = "redis1"
+LOGS = {
+    "journal.log": ("journalctl", "-u", "redis-server", "--no-pager", "-o", "short-iso-precise"),
+    "redis-server.log": ("cat", "/var/log/redis/redis-server.log"),
+    "files.txt": ("ls", "-lR", "/var/lib/redis", "/backup"),
+    "status.txt": ("systemctl", "status", "--no-pager", "redis-server"),
+}
+
+
+def redis_night(*, harm: Harm, rto: float = 1800.0, rpo: float = 300.0, **more: Any) -> Course:
+    """Return a night of `redis_aof` with that fault and these objectives in seconds; `more` as in Course."""
+    whole: dict[str, Any] = {
+        "drill": "redis_aof",
+        "page": "redis_aof",
+        "service": "redis",
+        "host": HOST,
+        "unit": "redis-server",
+        "data_dir": "/var/lib/redis",
+        "subject": redis_subject,
+        "claims": claims,
+        "logs": LOGS,
+        **more,
+    }
+    return Course(harm=harm, rto=rto, rpo=rpo, **whole)
+
+
+def redis_subject(stack: Stack, settings: Settings) -> Subject:
+    """Return the stack's Redis as its users see it."""
+    password = read_inventory(stack.inventory).hosts[HOST].service("redis").secret("password")
+    if password is None:
+        raise BadInventory(f"{stack.inventory}: expected a password for redis on {HOST}, found none.")
+    return RedisSubject(
+        "127.0.0.1",
+        stack.hosts[HOST].port(6379),
+        password.reveal(),
+        seed=settings.seed,
+        preload_count=settings.preload,
+    )

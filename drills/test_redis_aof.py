@@ -1,0 +1,53 @@
+"""Redis's append-only file is damaged under load; the page brings back every write that was acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from drills.rig.fault import fault
+from drills.rig.plugin import Night
+from drills.subjects.redis_night import redis_night
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One kind of damage and what the recovery from it must keep to, in seconds."""
+
+    id: str
+    fault: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    rto: float = 30 * MINUTE
+    rpo: float = 5 * MINUTE
+    disks: dict[str, str] = field(default_factory=dict)
+
+
+DAMAGE = (
+    Damage("tail_cut", "aof_tail_cut"),
+    Damage("tail_garbage", "aof_tail_garbage", rpo=0),
+    Damage("middle_flipped", "aof_flip", {"where": 0.5}),
+    Damage("recent_flipped", "aof_flip", {"where": 0.5, "since_backup": True}),
+    Damage("length_grown", "aof_length_grown", {"where": 0.5}),
+    Damage("base_damaged", "aof_base_damaged"),
+    Damage("manifest_lost", "aof_manifest_lost", rpo=0),
+    Damage("wrong_owner", "wrong_owner", rpo=0),
+    Damage("power_cut", "power_cut", disks={"redis1-data": "ext4"}),
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.id)
+def test_redis_aof(night: Night, damage: Damage) -> None:
+    """Whatever happened to the file: users are served again in time, and nothing is changed or invented."""
+    night.prove(
+        redis_night(
+            variant=damage.id,
+            harm=fault(damage.fault, **damage.settings),
+            rto=damage.rto,
+            rpo=damage.rpo,
+            disks=damage.disks,
+        )
+    )
