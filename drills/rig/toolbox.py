@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,13 @@ def start(engine: Engine, stack: str, volumes: Mapping[str, str]) -> StackHost:
     """
     from docker.errors import APIError
 
-    mounts = {"/dev": {"bind": "/dev", "mode": "rw"}}
+    mounts = {"/dev": {"bind": "/dev", "mode": "rw"}}  # loop devices appear there as they are made
     mounts |= {name: {"bind": folder, "mode": "rw"} for name, folder in volumes.items()}
     try:
         container: Container = engine.client.containers.run(
             engine.image_of(images.TOOLBOX),
             ["sleep", "infinity"],
+            name=f"{stack}-toolbox-{secrets.token_hex(3)}",
             detach=True,
             init=True,
             network_mode="none",
