@@ -8,7 +8,7 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from agent.cli.world import hosts_of, inventory_of
+from agent.cli.world import inventory_of, limited
 from agent.errors import DrillyardError
 from agent.inventory import Host
 
@@ -17,7 +17,7 @@ def hosts(command: Namespace) -> int:
     """Print a line a host; with --ping connect to each and compare its clock with ours."""
     inventory = inventory_of(command)
     code = 0
-    for host in hosts_of(command, inventory):
+    for host in limited(command, inventory):
         row: dict[str, Any] = {
             "host": host.name,
             "road": host.road,

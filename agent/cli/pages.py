@@ -7,10 +7,15 @@ import os
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import naming
 from agent.cli.world import inventory_of, language_of
+from agent.errors import BadPage
 from agent.language import say
+
+if TYPE_CHECKING:
+    from agent.runbook.model import Page
 
 
 def runbooks(command: Namespace) -> int:
@@ -44,15 +49,17 @@ def runbooks(command: Namespace) -> int:
     return _check(command, loaded)
 
 
-def _check(command: Namespace, loaded: list[object]) -> int:
-    from agent.errors import BadPage
+def _check(command: Namespace, loaded: list[Page]) -> int:
+    """Print what does not fit; without an inventory, reading the pages was the check."""
     from agent.runbook.check import check_page
 
-    named = command.inventory or os.environ.get("DRILLYARD_INVENTORY")
-    inventory = inventory_of(command) if named else None
     code = 0
-    for page in loaded:
-        for problem in check_page(page, inventory):  # type: ignore[arg-type]
-            sys.stdout.write(f"{problem}\n")
-            code = BadPage.exit_code if problem.fatal else code
+    if command.inventory or os.environ.get("DRILLYARD_INVENTORY"):
+        inventory = inventory_of(command)
+        for page in loaded:
+            for problem in check_page(page, inventory):
+                sys.stdout.write(f"{problem}\n")
+                code = BadPage.exit_code if problem.severity == "error" else code
+    if not code:
+        sys.stdout.write(f"{len(loaded)} pages are sound.\n")
     return code

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from agent import naming
-from agent.cli.world import guard, hosts_of, inventory_of, language_of, sources_of
+from agent.cli.world import guard, inventory_of, limited, language_of, sources_of
 from agent.errors import Refused, Usage
 from agent.language import Language
 
@@ -24,22 +24,17 @@ if TYPE_CHECKING:
 
 
 def _order(command: Namespace) -> Order:
-    from agent.runbook.check import refuse_problems
+    from agent.runbook.check import hosts_of, refuse_bad
     from agent.runbook.load import load_page
     from agent.runbook.order import Order, read_params
 
     folders = [Path(each).absolute() for each in command.pages]
     page = load_page(naming.find_page(command.page, folders), folders=folders)
     inventory = inventory_of(command)
-    refuse_problems(page, inventory)
-    hosts = hosts_of(command, inventory, page.on)
-    if page.system:
-        hosts = tuple(host for host in hosts if page.system in host.services)
-    if not hosts:
-        raise Refused(f"No host is left: {page.name} is for `{page.on}`, the limit is `{command.limit}`.")
+    refuse_bad(page, inventory)
     return Order(
         page=page,
-        hosts=hosts,
+        hosts=hosts_of(page, inventory, command.limit),
         inventory=tuple(map(str, sources_of(command))),
         params=read_params(page, _pairs(command.set)),
         pages=tuple(map(str, folders)),
@@ -132,7 +127,7 @@ def unlock(command: Namespace) -> int:
     from agent.runbook.reach import Reach
     from agent.transport.perform import perform
 
-    hosts = [host for host in hosts_of(command, inventory_of(command)) if command.service in host.services]
+    hosts = [host for host in limited(command, inventory_of(command)) if command.service in host.services]
     if not hosts:
         raise Refused(f"No host that is meant serves {command.service}.")
     with Reach(hosts) as reach:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.errors import Refused, Usage
-from agent.inventory import Host, Inventory, read_inventory
-from agent.inventory.patterns import match
+from agent.inventory import Host, Inventory, match, read_inventory
 from agent.language import Language, choose_language
 
 
@@ -32,12 +31,9 @@ def inventory_of(command: Namespace) -> Inventory:
     return read_inventory(*sources_of(command))
 
 
-def hosts_of(command: Namespace, inventory: Inventory, pattern: str = "all") -> tuple[Host, ...]:
-    """Return the hosts of `pattern` that `--limit` leaves, in the inventory's order."""
-    wanted = {host.name for host in match(inventory, pattern)}
-    if command.limit:
-        wanted &= {host.name for host in match(inventory, command.limit)}
-    return tuple(host for host in inventory if host.name in wanted)
+def limited(command: Namespace, inventory: Inventory) -> tuple[Host, ...]:
+    """Return the hosts that `--limit` leaves, in the inventory's order."""
+    return match(inventory, command.limit or "all")
 
 
 def language_of(command: Namespace) -> Language:

@@ -61,11 +61,18 @@ def filled(step: Step, value: Any, names: Mapping[str, Any]) -> Any:
         raise BadPage(f"{step.at}: {error}") from None
 
 
+def scope(step: Step, names: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the names a step sees: those of the run, and the parameters of the pages it was included from."""
+    for given in step.given:
+        names = {**names, **filled(step, given, names)}
+    return names
+
+
 def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
     words = (step.sh,) if isinstance(step.sh, str) else step.sh
-    filled = [str(filled(step, word, names)) for word in words]
+    argv = [str(filled(step, word, names)) for word in words]
     done: Done = yield Sh(
-        *filled,
+        *argv,
         script=isinstance(step.sh, str),
         sudo=step.sudo,
         ok=step.ok,

@@ -14,7 +14,7 @@ from agent.language import say
 from agent.record.journal import Journal
 from agent.record.past import StepPast
 from agent.record.steps import StepRecord
-from agent.runbook.act import action_of, as_plain, truth
+from agent.runbook.act import action_of, as_plain, scope, truth
 from agent.runbook.events import Listener, State, StepEvent
 from agent.runbook.model import Page, Retry, Step
 from agent.runbook.order import Order
@@ -72,7 +72,7 @@ class OneStep:
 
     def _wanted(self) -> bool:
         when = self.step.when
-        return when if isinstance(when, bool) else truth(self.step, when, self.names)
+        return when if isinstance(when, bool) else truth(self.step, when, scope(self.step, self.names))
 
     def _attempts(self) -> Ended:
         retry = self.step.retry or Retry(times=1)
@@ -106,7 +106,7 @@ class OneStep:
             self.journal, self.run, self.step.id, self.host.name, attempt, answers, self._before
         )
         try:
-            action = action_of(self.step, self.host, self.page, self.names)
+            action = action_of(self.step, self.host, self.page, scope(self.step, self.names))
             result = as_plain(perform(action, self.road, record))
             self._until(result)
         except Stopped:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.errors import BadPage, DrillyardError
 from agent.inventory import Host
-from agent.runbook.act import action_of, as_plain, truth
+from agent.runbook.act import action_of, as_plain, scope, truth
 from agent.runbook.expressions import names_in, pieces
 from agent.runbook.hosts import within
 from agent.runbook.model import Page, Step
@@ -83,11 +83,11 @@ class _Foresight:
             self._learn(step, UNKNOWN)
             return told("depends", hinges=hinges)
         try:
-            when = step.when
-            if not (when if isinstance(when, bool) else truth(step, when, self.names)):
+            when, names = step.when, scope(step, self.names)
+            if not (when if isinstance(when, bool) else truth(step, when, names)):
                 self._learn(step, None)
                 return told("would skip")
-            action = action_of(step, self.host, page, self.names)
+            action = action_of(step, self.host, page, names)
         except BadPage:
             raise
         except DrillyardError as error:

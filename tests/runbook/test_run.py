@@ -152,7 +152,7 @@ title: Fails
 system: redis
 on: here
 steps:
-  - {id: no, sh: exit 3, changes: nothing}
+  - {id: fails, sh: exit 3, changes: nothing}
 """,
     )
     lock = world / "state" / "locks" / "redis"
