@@ -72,16 +72,23 @@ def parse(
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        line = mark.line + 1 if mark else 1
-        said = problem.problem or problem.context or "it cannot be read"
-        raise error(f"{Where(file, line)}: this is not sound YAML: {said}.") from None
+        raise error(_unsound(problem, file, text)) from None
     except (yaml.YAMLError, ValueError) as problem:
         said = str(problem).splitlines()[0] if str(problem) else "it cannot be read"
         raise error(f"{file}: this is not sound YAML: {said}.") from None
     build = _Build(file, error, tags or {})
     data = build.value(root, ()) if root is not None else None
     return Document(data, file, build.lines)
+
+
+def _unsound(problem: yaml.MarkedYAMLError, file: str, text: str) -> str:
+    mark = problem.problem_mark or problem.context_mark
+    # At the end of a file the parser names a line that is not there any more.
+    line = min(mark.line + 1, text.rstrip().count("\n") + 1) if mark else 1
+    said = problem.problem or problem.context or "it cannot be read"
+    begun = problem.context_mark.line + 1 if problem.context_mark else line
+    since = f", in what begins in line {begun}" if begun != line else ""
+    return f"{Where(file, line)}: this is not sound YAML: {said}{since}."
 
 
 def _nesting(text: str) -> int:

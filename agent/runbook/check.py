@@ -161,7 +161,7 @@ class _Check:
         if len(inside) <= len(step.given):
             return
         names = self._names.union(*step.given)
-        for name, value in inside[len(inside) - len(step.given) - 1].items():
+        for name, value in inside[len(step.given)].items():
             for expression in expressions.pieces(value) if isinstance(value, str) else ():
                 self._known(step, f"`with` {name}", expression, names)
 

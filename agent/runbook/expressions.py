@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _LONGEST = 2000
 _BROKEN = (RecursionError, ValueError, MemoryError, SyntaxError, OverflowError)
-_FILTERS = frozenset(
-    """abs count d default filesizeformat first float int join last length list lower max min round sort
-    string sum trim unique upper""".split()  # noqa: SIM905 - one a line, they would be a page of it
-)
-_TESTS = frozenset(
-    """boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le
-    lessthan lower lt mapping ne none number odd sequence string true undefined upper""".split()  # noqa: SIM905
-)
 # Everything a page may say: no call, no power, no assignment, no statement.
-_NODES = frozenset(
-    """Template Output TemplateData Const Name Getattr Getitem Slice And Or Not Compare Operand Add Sub Mul
-    Div FloorDiv Mod Neg Pos Concat CondExpr List Tuple Dict Pair Filter Test Keyword""".split()  # noqa: SIM905
-)
+_NODES = """
+Template Output TemplateData Const Name Getattr Getitem Slice And Or Not Compare Operand Add Sub Mul Div
+FloorDiv Mod Neg Pos Concat CondExpr List Tuple Dict Pair Filter Test Keyword
+"""
+_FILTERS = """
+abs count d default filesizeformat first float int join last length list lower max min round sort string sum
+trim unique upper
+"""
+_TESTS = """
+boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le lessthan
+lower lt mapping ne none number odd sequence string true undefined upper
+"""
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
@@ -209,21 +209,21 @@ def _keep_small(tree: nodes.Template, text: str) -> None:
         raise BadPage(f"The expression {text!r} cannot be read: one expression was expected.")
     for node in tree.find_all(nodes.Node):
         kind = type(node).__name__
-        if kind not in _NODES:
+        if kind not in _NODES.split():
             raise BadPage(f"The expression {text!r} holds a {kind.lower()}, which is not allowed in a page.")
         name = getattr(node, "attr", "") or (node.name if isinstance(node, nodes.Name) else "")
         if name.startswith("_") or name == "self":
             raise BadPage(f"The expression {text!r} reaches for {name}, which is kept shut.")
         if isinstance(node, nodes.Filter):
-            _known(node, "filter", _FILTERS, text)
+            _known(node, "filter", _FILTERS.split(), text)
             # Its other ways of rounding raise 10 to a power that the page chooses.
             if node.name == "round" and (len(node.args) > 1 or node.kwargs):
                 raise BadPage(f"The expression {text!r} may give round one number, how many digits to keep.")
         if isinstance(node, nodes.Test):
-            _known(node, "test", _TESTS, text)
+            _known(node, "test", _TESTS.split(), text)
 
 
-def _known(node: nodes.Filter | nodes.Test, what: str, names: frozenset[str], text: str) -> None:
+def _known(node: nodes.Filter | nodes.Test, what: str, names: list[str], text: str) -> None:
     if node.name not in names:
         hint = did_you_mean(node.name, names)
         listed = ", ".join(sorted(names))
