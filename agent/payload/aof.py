@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from agent.payload.chain import Chain, Part, read_chain, with_orphans
@@ -21,7 +22,7 @@ from agent.payload.rdb import Rdb, check, made
 
 
 def inspect(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return how every file of the log is, what a cut at the first damage would lose, and which keys it names.
+    """Return how every file of the log is, what a cut at its first damage would lose, which keys it names.
 
     `spec` has data_dir, aof_dir, aof_name, user and may have known (more command names), sample (how many
     keys to give back as hex that a server with this log must hold) and copy (the path of a backup).
@@ -56,12 +57,12 @@ def inspect(spec: dict[str, Any]) -> dict[str, Any]:
         "sample": [key.hex() for key in tally.keys.sample(int(spec.get("sample", 0)))],
         "bytes": sum(part.size for part in chain.logs if part.there),
         "mb_per_s": round(sum(part.size for part in chain.logs if part.there) / seconds / 1e6, 1),
-        "copy": {"made": made(spec["copy"])} if spec.get("copy") else None,
+        "copy": {"made": made(Path(spec["copy"]))} if spec.get("copy") else None,
     }
 
 
 def whole_chain(spec: dict[str, Any]) -> tuple[Chain, Rdb]:
-    """Return the chain to be replayed and how its base is; the forgotten files of an earlier life included."""
+    """Return the chain to be replayed and how its base is; files of a forgotten earlier life included."""
     checker = spec.get("checker", "redis-check-rdb")
     chain = read_chain(spec["data_dir"], spec["aof_dir"], spec["aof_name"], spec["user"])
     base = _check(chain.base, checker)
@@ -82,7 +83,7 @@ def _check(base: Part | None, checker: str) -> Rdb:
 
 
 def _is_text(base: Part) -> bool:
-    with open(base.path, "rb") as file:
+    with base.path.open("rb") as file:
         return file.read(1) in (b"*", b"#")
 
 
@@ -103,7 +104,7 @@ def salvage(spec: dict[str, Any]) -> dict[str, Any]:
         if place is None:
             raise LookupError(f"the log does not hold the mark {spec['after']}")
         start = place
-    with open(spec["out"], "wb") as out:
+    with Path(spec["out"]).open("wb") as out:
         written = write_kept(logs, out, start)
         out.flush()
         os.fsync(out.fileno())

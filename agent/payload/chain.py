@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import re
 import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _KINDS = {"b": "base", "i": "incr", "h": "history"}
 
@@ -18,7 +18,7 @@ class Part:
     name: str
     kind: str
     seq: int
-    path: str
+    path: Path
     size: int = -1
     mtime: float = 0.0
     owner: str = ""
@@ -82,12 +82,12 @@ def read_manifest(text: str) -> list[tuple[str, str, int]]:
 
 def read_chain(data_dir: str, aof_dir: str, aof_name: str, user: str) -> Chain:
     """Return the parts of the log in `data_dir`/`aof_dir` as they lie there; nothing is changed."""
-    folder = os.path.join(data_dir, aof_dir)
+    folder = Path(data_dir, aof_dir)
     present = _present(folder, aof_name)
-    foreign = _foreign(data_dir, folder, user)
+    foreign = _foreign(Path(data_dir), folder, user)
     try:
-        with open(os.path.join(folder, f"{aof_name}.manifest"), encoding="utf-8", errors="replace") as file:
-            entries = read_manifest(file.read())
+        text = (folder / f"{aof_name}.manifest").read_text("utf-8", "replace")
+        entries = read_manifest(text)
     except FileNotFoundError:
         return _by_names("missing", present, foreign)
     except ValueError as error:
@@ -115,7 +115,7 @@ def _by_names(manifest: str, present: list[Part], foreign: tuple[str, ...]) -> C
         manifest=manifest,
         base=base,
         logs=tuple(part for part in logs if part not in done),
-        orphans=tuple(done + [part for part in bases[:-1]]),
+        orphans=(*done, *bases[:-1]),
         foreign=foreign,
         reasons=tuple(reasons),
     )
@@ -138,20 +138,20 @@ def with_orphans(chain: Chain) -> Chain:
     )
 
 
-def _present(folder: str, aof_name: str) -> list[Part]:
+def _present(folder: Path, aof_name: str) -> list[Part]:
     pattern = re.compile(re.escape(aof_name) + r"\.(\d+)\.(base\.rdb|base\.aof|incr\.aof)")
     found = []
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    for name in _names(folder):
         fits = pattern.fullmatch(name)
         if fits:
             found.append(_part(folder, name, "incr" if fits[2] == "incr.aof" else "base", int(fits[1])))
     return sorted(found, key=lambda part: (part.kind, part.seq))
 
 
-def _part(folder: str, name: str, kind: str, seq: int) -> Part:
-    path = os.path.join(folder, name)
+def _part(folder: Path, name: str, kind: str, seq: int) -> Part:
+    path = folder / name
     try:
-        facts = os.stat(path)
+        facts = path.stat()
     except FileNotFoundError:
         return Part(name, kind, seq, path)
     return Part(
@@ -173,18 +173,22 @@ def _owner(uid: int) -> str:
         return str(uid)
 
 
-def _foreign(data_dir: str, folder: str, user: str) -> tuple[str, ...]:
+def _names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+
+
+def _foreign(data_dir: Path, folder: Path, user: str) -> tuple[str, ...]:
     try:
         uid = pwd.getpwnam(user).pw_uid
     except KeyError:
         return (f"the host has no user {user}",)
     places = [data_dir]
-    if os.path.isdir(folder):
-        places += [folder, *(os.path.join(folder, name) for name in sorted(os.listdir(folder)))]
+    if folder.is_dir():
+        places += [folder, *(folder / name for name in _names(folder))]
     found = []
     for place in places:
-        facts = os.lstat(place)
-        need = 0o700 if os.path.isdir(place) else 0o600
+        facts = place.lstat()
+        need = 0o700 if place.is_dir() else 0o600
         if facts.st_uid != uid or facts.st_mode & need != need:
             found.append(f"{place} ({_owner(facts.st_uid)}, mode {facts.st_mode & 0o777:o})")
     return tuple(found)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from agent.payload.rdb import check
@@ -23,7 +24,7 @@ def examine(spec: dict[str, Any]) -> dict[str, Any]:
     `depth` is opens (structure and checksum) or restored (loaded by a server of its own in `work`, which
     must not exist and is removed again, as `user`).
     """
-    found = check(spec["path"], spec.get("checker", "redis-check-rdb"))
+    found = check(Path(spec["path"]), spec.get("checker", "redis-check-rdb"))
     answer: dict[str, Any] = {
         "state": found.state,
         "detail": found.detail,
@@ -33,13 +34,13 @@ def examine(spec: dict[str, Any]) -> dict[str, Any]:
     }
     if found.state != "sound" or spec["depth"] != "restored":
         return answer
-    size = os.path.getsize(spec["path"])
-    parent = os.path.dirname(spec["work"])
+    size = Path(spec["path"]).stat().st_size
+    parent = Path(spec["work"]).parent
     facts = os.statvfs(parent)
     if facts.f_bavail * facts.f_frsize < size + _SPARE:
         raise OSError(f"{parent} has too little room to load a copy of {size} bytes for a check")
-    with folder_for(spec["work"], spec["user"]) as folder:
-        shutil.copyfile(spec["path"], os.path.join(folder, "dump.rdb"))
+    with folder_for(Path(spec["work"]), spec["user"]) as folder:
+        shutil.copyfile(spec["path"], folder / "dump.rdb")
         own(folder, spec["user"])
         with Server(folder, spec["user"], timeout=spec.get("timeout", 300)) as server:
             counts = server.client.counts()

@@ -1,4 +1,4 @@
-"""Which commands an append-only file may hold: their number of words, where their keys stand, their danger."""
+"""Which commands an append-only file may hold: how many words, where their keys stand, what is dangerous."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ flushdb -1 0 0 0; geoadd -5 1 1 1; georadius -6 1 1 1; georadiusbymember -5 1 1 
 getdel 2 1 1 1; getex -2 1 1 1; getset 3 1 1 1; hdel -3 1 1 1; hincrby 4 1 1 1; hincrbyfloat 4 1 1 1;
 hmset -4 1 1 1; hset -4 1 1 1; hsetnx 4 1 1 1; incr 2 1 1 1; incrby 3 1 1 1; incrbyfloat 3 1 1 1;
 linsert 5 1 1 1; lmove 5 1 2 1; lmpop -4 0 0 0; lpop -2 1 1 1; lpush -3 1 1 1; lpushx -3 1 1 1; lrem 4 1 1 1;
-lset 4 1 1 1; ltrim 4 1 1 1; migrate -6 3 3 1; move 3 1 1 1; mset -3 1 -1 2; msetnx -3 1 -1 2; persist 2 1 1 1;
-pexpire -3 1 1 1; pexpireat -3 1 1 1; pfadd -2 1 1 1; pfmerge -2 1 -1 1; psetex 4 1 1 1; rename 3 1 2 1;
+lset 4 1 1 1; ltrim 4 1 1 1; migrate -6 3 3 1; move 3 1 1 1; mset -3 1 -1 2; msetnx -3 1 -1 2;
+persist 2 1 1 1; pexpire -3 1 1 1;
+pexpireat -3 1 1 1; pfadd -2 1 1 1; pfmerge -2 1 -1 1; psetex 4 1 1 1; rename 3 1 2 1;
 renamenx 3 1 2 1; restore -4 1 1 1; rpop -2 1 1 1; rpoplpush 3 1 2 1; rpush -3 1 1 1; rpushx -3 1 1 1;
 sadd -3 1 1 1; sdiffstore -3 1 -1 1; set -3 1 1 1; setbit 4 1 1 1; setex 4 1 1 1; setnx 3 1 1 1;
 setrange 4 1 1 1; sinterstore -3 1 -1 1; smove 4 1 2 1; sort -2 1 1 1; spop -2 1 1 1; srem -3 1 1 1;
 sunionstore -3 1 -1 1; swapdb 3 0 0 0; unlink -2 1 -1 1; xack -4 1 1 1; xadd -5 1 1 1; xautoclaim -6 1 1 1;
 xclaim -6 1 1 1; xdel -3 1 1 1; xreadgroup -7 0 0 0; xsetid -3 1 1 1; xtrim -4 1 1 1; zadd -4 1 1 1;
-zdiffstore -4 1 1 1; zincrby 4 1 1 1; zinterstore -4 1 1 1; zmpop -4 0 0 0; zpopmax -2 1 1 1; zpopmin -2 1 1 1;
-zrangestore -5 1 2 1; zrem -3 1 1 1; zremrangebylex 4 1 1 1; zremrangebyrank 4 1 1 1; zremrangebyscore 4 1 1 1;
-zunionstore -4 1 1 1;
+zdiffstore -4 1 1 1; zincrby 4 1 1 1; zinterstore -4 1 1 1; zmpop -4 0 0 0; zpopmax -2 1 1 1;
+zpopmin -2 1 1 1; zrangestore -5 1 2 1; zrem -3 1 1 1; zremrangebylex 4 1 1 1; zremrangebyrank 4 1 1 1;
+zremrangebyscore 4 1 1 1; zunionstore -4 1 1 1;
 select 2 0 0 0; multi 1 0 0 0; exec 1 0 0 0; xgroup -2 0 0 0; pfcount -2 1 -1 1; publish 3 0 0 0;
 spublish 3 1 1 1; eval -3 0 0 0; evalsha -3 0 0 0; fcall -3 0 0 0; function -2 0 0 0; script -2 0 0 0;
 config -2 0 0 0; shutdown -1 0 0 0; debug -2 0 0 0; acl -2 0 0 0; replicaof 3 0 0 0; slaveof 3 0 0 0;
@@ -61,10 +62,10 @@ DENIED = frozenset(
 
 # What says how a value changes rather than what it becomes: wrong where an earlier command is missing.
 RELATIVE = frozenset(
-    b"append bitfield bitop copy decr decrby getset hincrby hincrbyfloat incr incrby incrbyfloat linsert lmove "
-    b"lpop lpush lpushx lrem lset ltrim move msetnx pfadd pfmerge rename renamenx rpop rpoplpush rpush rpushx "
-    b"sdiffstore setbit setnx hsetnx setrange sinterstore smove sunionstore xadd xtrim zdiffstore zincrby "
-    b"zinterstore zunionstore zpopmax zpopmin zrangestore sort persist".split()
+    b"append bitfield bitop copy decr decrby getset hincrby hincrbyfloat incr incrby incrbyfloat linsert "
+    b"lmove lpop lpush lpushx lrem lset ltrim move msetnx pfadd pfmerge rename renamenx rpop rpoplpush "
+    b"rpush rpushx sdiffstore setbit setnx hsetnx setrange sinterstore smove sunionstore xadd xtrim "
+    b"zdiffstore zincrby zinterstore zunionstore zpopmax zpopmin zrangestore sort persist".split()
 )
 
 

@@ -63,7 +63,7 @@ def _without_mark(facts: Facts) -> list[Foundation]:
     if facts.base == "sound":
         why = "the base is sound"
         if fill:
-            why += "; the log has lost what led up to the copy, so keys that only the copy holds are taken from it"
+            why += "; the log has lost what led up to the copy: keys that only the copy holds come from there"
         found.append(Foundation("base", fill=fill, why=why))
     elif facts.base == "damaged":
         why = "the base is damaged: loaded without its checksum, its values compared with the copy"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent.payload.chain import Part
@@ -54,7 +55,7 @@ class Logs:
         return [(number, gap) for number, read in enumerate(self.files) for gap in read.kept.gaps]
 
     def mark(self, wanted: str) -> tuple[int, int] | None:
-        """Return (number of the file, offset just behind) of a backup's mark, or None where it proves nothing.
+        """Return (number of the file, offset just behind) of a backup's mark; None where it proves nothing.
 
         A backup sets `mark`, forks its snapshot and sets `mark+` in one go: only where nothing stands between
         the two in the log was nothing else written at that instant. What is damaged behind the first counts
@@ -64,7 +65,7 @@ class Logs:
             for place, (mark, after) in enumerate(read.marks):
                 if mark == wanted:
                     follower = read.marks[place + 1] if place + 1 < len(read.marks) else ("", 0)
-                    holes = read.kept.gaps + [(read.good, read.good)] + [(read.part.size, read.part.size)]
+                    holes = [*read.kept.gaps, (read.good, read.good), (read.part.size, read.part.size)]
                     if follower == (f"{wanted}+", after + mark_length(f"{wanted}+")) or any(
                         after == hole[0] for hole in holes
                     ):
@@ -85,9 +86,9 @@ def mark_length(mark: str) -> int:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Buffer]:
+def opened(path: Path) -> Iterator[Buffer]:
     """Give a file's bytes without reading them into memory."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         if not file.seek(0, 2):
             yield b""
             return
@@ -133,7 +134,7 @@ def ends_too_early(buf: Buffer, at: int, end: int) -> bool:
             return re.compile(rb"(\$(\d{1,9}\r?)?)?").fullmatch(buf, place, end) is not None
         place = bulk.end() + int(bulk[1])
         if place + 2 > end:
-            # A length that reaches far beyond the end may be a damaged one: what follows would look like a head.
+            # A length that reaches beyond the end may be a damaged one: then commands follow it.
             return b"\r\n*" not in buf[bulk.end() : end]
         if buf[place : place + 2] != b"\r\n":
             return False
@@ -171,8 +172,8 @@ def dropped(logs: Logs, start: tuple[int, int] = (0, 0)) -> list[tuple[int, Rang
     return found
 
 
-def named_in(path: str, ranges: Iterable[Range], known: Mapping[bytes, Verb], most: int) -> list[bytes]:
-    """Return at most `most` keys that can still be read in dropped ranges: the word behind a command's name."""
+def named_in(path: Path, ranges: Iterable[Range], known: Mapping[bytes, Verb], most: int) -> list[bytes]:
+    """Return at most `most` keys still readable in dropped ranges: the words behind names of commands."""
     found: dict[bytes, None] = {}
     with opened(path) as buf:
         for first, last in ranges:

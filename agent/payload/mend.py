@@ -66,7 +66,7 @@ def _compare(result: Client, copy: Client, values: bool) -> tuple[set[DbKey], se
 def _all(client: Client) -> Iterator[tuple[bytes, list[bytes]]]:
     for db in client.counts():
         client.ask("SELECT", db)
-        for keys in client.keys():
+        for keys in client.scan():
             yield b"%d" % db, [key for key in keys if key != MARK_KEY]
 
 
@@ -78,7 +78,7 @@ def _carry(result: Client, copy: Client, at: DbKey) -> bool:
     if value is None:
         return False
     options = ("REPLACE", "ABSTTL") if until > 0 else ("REPLACE",)
-    return result.ask("RESTORE", key, max(0, until), value, *options) == b"OK"
+    return bool(result.ask("RESTORE", key, max(0, until), value, *options) == b"OK")
 
 
 def _text(client: Client, at: DbKey) -> bytes:
@@ -97,7 +97,7 @@ def _garbled(text: bytes) -> bool:
 def _remove_garbled_names(
     result: Client, copy: Client, filled: set[DbKey], touched: Callable[[frozenset[DbKey]], set[DbKey]]
 ) -> list[DbKey]:
-    """Remove keys whose name is a filled-in key's with some bytes changed: the same key under a wrong name."""
+    """Remove keys whose name is a filled-in one's with some bytes changed: the same key, wrongly named."""
     if not 0 < len(filled) <= FEW:
         return []
     lengths = {(db, len(key)) for db, key in filled}

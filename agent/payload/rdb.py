@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import mmap
-import os
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 _HEAD = 4096
 
@@ -15,8 +15,8 @@ _HEAD = 4096
 class Rdb:
     """An RDB file: `state` is sound, damaged or missing; `detail` the checker's own words.
 
-    `made` is the `ctime` it carries: seconds since 1970 at which the snapshot was taken, 0 where none. `mark` is
-    the backup mark among its keys.
+    `made` is the `ctime` it carries: seconds since 1970 at which the snapshot was taken, 0 where none;
+    `mark` the backup mark among its keys.
     """
 
     state: str
@@ -27,19 +27,19 @@ class Rdb:
     mark: str = ""
 
 
-def check(path: str, checker: str = "redis-check-rdb", timeout: float = 600) -> Rdb:
+def check(path: Path, checker: str = "redis-check-rdb", timeout: float = 600) -> Rdb:
     """Return how the RDB file at `path` is; every byte of it is read.
 
     The checker reads structure and CRC64 natively (written in Python that would take seconds per 10 MB).
     """
-    if not os.path.isfile(path):
+    if not path.is_file():
         return Rdb("missing")
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(_HEAD)
     if not re.match(rb"REDIS\d{4}", head):
         return Rdb("damaged", "it does not begin with REDIS and a version")
     done = subprocess.run(
-        [checker, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
+        [checker, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
     )
     said = done.stdout.decode("utf-8", "replace")
     keys = re.search(r"^\[info\] (\d+) keys read", said, re.MULTILINE)
@@ -53,21 +53,21 @@ def check(path: str, checker: str = "redis-check-rdb", timeout: float = 600) -> 
     )
 
 
-def made(path: str) -> int:
+def made(path: Path) -> int:
     """Return the time an RDB carries without checking it; 0 where it cannot be read or has none."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return int(aux(file.read(_HEAD), b"ctime") or 0)
     except (OSError, ValueError):
         return 0
 
 
-def mark_in(path: str) -> str:
+def mark_in(path: Path) -> str:
     """Return the value of the key drillyard:mark in an RDB, read off its bytes; empty where it is not there.
 
     Redis writes text of up to 20 bytes as it is, behind its length; marks are made no longer than that.
     """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
         at = buf.find(b"\x0edrillyard:mark")
         if at < 0 or at + 16 > len(buf):
             return ""
@@ -76,7 +76,7 @@ def mark_in(path: str) -> str:
 
 
 def aux(head: bytes, name: bytes) -> str:
-    """Return the value of an auxiliary field in an RDB's first bytes, as text; empty where it is not there."""
+    """Return the value of an auxiliary field in an RDB's first bytes, as text; empty where it is none."""
     mark = b"\xfa" + bytes([len(name)]) + name
     at = head.find(mark)
     if at < 0:

@@ -1,9 +1,9 @@
-"""Rebuild a damaged append-only file in a folder beside it, with a throwaway server, and report what is in it.
+"""Rebuild a damaged append-only file in a folder beside it, with a throwaway server, and report on it.
 
     python3 -I - '{"data_dir": "/var/lib/redis", "work": "/var/lib/redis/rebuild", "copy": {...}, ...}'
 
-The data directory is only read. At the end `work`/`aof_dir` is a complete fresh log (base, log, manifest) that
-can take the damaged one's place, and `work`/report.json says everything that the answer says in short.
+The data directory is only read. At the end `work`/`aof_dir` is a complete fresh log (base, log, manifest)
+that can take the damaged one's place, and `work`/report.json says everything that the answer says in short.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agent.payload.aof import whole_chain
@@ -43,9 +44,14 @@ class Job:
     known: dict[bytes, Verb]
 
     @property
-    def new(self) -> str:
+    def new(self) -> Path:
         """The folder of the throwaway server."""
-        return os.path.join(self.spec["work"], "new")
+        return self.work / "new"
+
+    @property
+    def work(self) -> Path:
+        """The folder everything is made in."""
+        return Path(self.spec["work"])
 
     @property
     def copy(self) -> dict[str, Any]:
@@ -56,15 +62,17 @@ class Job:
 def rebuild(spec: dict[str, Any]) -> dict[str, Any]:
     """Rebuild the log and return the report.
 
-    `spec`: data_dir, aof_dir, aof_name, user, work; copy (None, or path, mark, sha256); started_empty; timeout.
+    `spec`: data_dir, aof_dir, aof_name, user, work; copy (None, or path, mark, sha256); started_empty;
+    timeout.
 
     Raises:
         LoadFailed: no way led to files that a server accepts.
     """
     begun = time.monotonic()
-    shutil.rmtree(spec["work"], ignore_errors=True)
-    os.makedirs(spec["work"], 0o700)
-    own(spec["work"], spec["user"])
+    work = Path(spec["work"])
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(0o700)
+    own(work, spec["user"])
     known = _commands_of_the_server(spec)
     chain, base = whole_chain(spec)
     job = Job(spec, chain, base, read_logs(chain.logs, known), known)
@@ -82,7 +90,7 @@ def rebuild(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _facts(job: Job) -> Facts:
-    copy = job.copy and check(job.copy["path"])
+    copy = job.copy and check(Path(job.copy["path"]))
     usable = bool(copy and copy.state == "sound" and _same(job.copy))
     return Facts(
         base=job.base.state,
@@ -101,17 +109,17 @@ def _same(copy: dict[str, Any]) -> bool:
     if not copy.get("sha256"):
         return True
     found = hashlib.sha256()
-    with open(copy["path"], "rb") as file:
+    with Path(copy["path"]).open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             found.update(block)
-    return found.hexdigest() == copy["sha256"]
+    return bool(found.hexdigest() == copy["sha256"])
 
 
 def _commands_of_the_server(spec: dict[str, Any]) -> dict[bytes, Verb]:
     """Ask a server without data which commands it has: one it lacks would stop it while it loads."""
-    with folder_for(os.path.join(spec["work"], "ask"), spec["user"]) as folder:
-        with Server(folder, spec["user"], timeout=30) as server:
-            listed = server.client.ask("COMMAND")
+    ask = folder_for(Path(spec["work"], "ask"), spec["user"])
+    with ask as folder, Server(folder, spec["user"], timeout=30) as server:
+        listed = server.client.ask("COMMAND")
     found = {entry[0]: Verb(*(int(entry[at]) for at in (1, 3, 4, 5))) for entry in listed}
     writing = {entry[0] for entry in listed if b"write" in entry[2]}
     return {name: verb for name, verb in found.items() if name in KNOWN or name in writing}
@@ -125,7 +133,7 @@ def _go(job: Job, way: Foundation) -> dict[str, Any]:
         mended = _mend(job, way, server.client)
         named = _named(job, way, server.client)
         counts = server.client.counts()
-        _rewrite(server.client, os.path.join(job.new, spec["aof_dir"]), job)
+        _rewrite(server.client, job.new / spec["aof_dir"], job)
     return {
         **_report(job, way),
         **_as_text(mended),
@@ -138,28 +146,27 @@ def _go(job: Job, way: Foundation) -> dict[str, Any]:
 def _lay_out(job: Job, way: Foundation) -> None:
     spec = job.spec
     shutil.rmtree(job.new, ignore_errors=True)
-    folder = os.path.join(job.new, spec["aof_dir"])
-    os.makedirs(folder, 0o700)
+    folder = job.new / spec["aof_dir"]
+    folder.mkdir(0o700, parents=True)
     log, manifest = f"{spec['aof_name']}.1.incr.aof", ""
     source = {"copy": job.copy.get("path"), "older copy": job.copy.get("path")}.get(way.on)
     if way.on in ("base", "unchecked base") and job.chain.base is not None:
         source = job.chain.base.path
     if source:
         base = f"{spec['aof_name']}.1.base.rdb"
-        subprocess.run(["cp", "--reflink=auto", source, os.path.join(folder, base)], check=True)
+        subprocess.run(["cp", "--reflink=auto", str(source), str(folder / base)], check=True)
         manifest = f"file {base} seq 1 type b\n"
         if way.on == "unchecked base":
-            _without_checksum(os.path.join(folder, base))
-    with open(os.path.join(folder, log), "wb") as out:
+            _without_checksum(folder / base)
+    with (folder / log).open("wb") as out:
         write_kept(job.logs, out, way.start)
-    with open(os.path.join(folder, f"{spec['aof_name']}.manifest"), "w", encoding="utf-8") as file:
-        file.write(f"{manifest}file {log} seq 1 type i\n")
+    (folder / f"{spec['aof_name']}.manifest").write_text(f"{manifest}file {log} seq 1 type i\n", "utf-8")
     own(job.new, spec["user"])
 
 
-def _without_checksum(path: str) -> None:
+def _without_checksum(path: Path) -> None:
     """Zero the checksum at the end of an RDB: that is how it says that it has none."""
-    with open(path, "r+b") as file:
+    with path.open("r+b") as file:
         file.seek(-8, os.SEEK_END)
         file.write(bytes(8))
 
@@ -167,9 +174,9 @@ def _without_checksum(path: str) -> None:
 def _mend(job: Job, way: Foundation, client: Client) -> Mended:
     if not way.fill and not way.mend:
         return Mended()
-    folder = os.path.join(job.spec["work"], "copy")
+    folder = job.work / "copy"
     with folder_for(folder, job.spec["user"]):
-        shutil.copyfile(job.copy["path"], os.path.join(folder, "dump.rdb"))
+        shutil.copyfile(job.copy["path"], folder / "dump.rdb")
         own(folder, job.spec["user"])
         with Server(folder, job.spec["user"], timeout=job.spec.get("timeout", 600)) as server:
             return mend(client, server.client, lambda wanted: _touched(job, wanted), way.mend)
@@ -192,7 +199,7 @@ def _named(job: Job, way: Foundation, client: Client) -> dict[str, Any]:
     return {"lost": sorted(set(lost)), "outdated": sorted(set(outdated))}
 
 
-def _rewrite(client: Client, folder: str, job: Job) -> None:
+def _rewrite(client: Client, folder: Path, job: Job) -> None:
     """Have everything written anew and wait until the manifest names nothing else."""
     client.ask("BGREWRITEAOF")
     end = time.monotonic() + job.spec.get("timeout", 600)
@@ -201,9 +208,8 @@ def _rewrite(client: Client, folder: str, job: Job) -> None:
         busy = state["aof_rewrite_in_progress"] != "0" or state["aof_rewrite_scheduled"] != "0"
         if not busy and state["aof_last_bgrewrite_status"] != "ok":
             raise LoadFailed("the throwaway server could not write its log anew (is the disk full?)")
-        with open(os.path.join(folder, f"{job.spec['aof_name']}.manifest"), encoding="utf-8") as file:
-            settled = not busy and " type h" not in file.read()
-        if settled:
+        named = (folder / f"{job.spec['aof_name']}.manifest").read_text("utf-8")
+        if not busy and " type h" not in named:
             client.ask("CONFIG", "SET", "appendfsync", "always")
             return
         # A pause between two looks at the awaited state.
@@ -246,31 +252,29 @@ def _as_text(mended: Mended) -> dict[str, Any]:
 
 def _finish(job: Job, report: dict[str, Any]) -> dict[str, Any]:
     """Prove the new files, make them durable, and shorten the report to what fits a screen."""
-    spec, folder = job.spec, os.path.join(job.new, job.spec["aof_dir"])
-    fresh = read_chain(job.new, spec["aof_dir"], spec["aof_name"], spec["user"])
+    spec, folder = job.spec, job.new / job.spec["aof_dir"]
+    fresh = read_chain(str(job.new), spec["aof_dir"], spec["aof_name"], spec["user"])
     base = check(fresh.base.path) if fresh.base else Rdb("missing")
     if fresh.manifest != "sound" or fresh.missing or base.state != "sound":
         raise LoadFailed(f"the new files are not sound: manifest {fresh.manifest}, base {base.state}")
-    os.rename(folder, os.path.join(spec["work"], spec["aof_dir"]))
+    folder.rename(job.work / spec["aof_dir"])
     shutil.rmtree(job.new)
-    with open(os.path.join(spec["work"], "report.json"), "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1)
-    _sync(spec["work"])
-    own(spec["work"], spec["user"])
+    (job.work / "report.json").write_text(json.dumps(report, indent=1), "utf-8")
+    _sync(job.work)
+    own(job.work, spec["user"])
     for name in ("lost", "outdated", "filled", "mended", "removed", "doubtful", "denied", "dropped"):
         report[f"{name}_count"] = len(report[name])
         report[name] = report[name][:_SHOWN]
     return report
 
 
-def _sync(top: str) -> None:
-    for folder, _, files in os.walk(top):
-        for name in [*files, "."]:
-            handle = os.open(os.path.join(folder, name), os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+def _sync(top: Path) -> None:
+    for each in [*top.rglob("*"), top]:
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def main(argv: list[str]) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from agent.payload.commands import Verb, fits
 
 if TYPE_CHECKING:
     import mmap
 
-    Buffer = Union[bytes, mmap.mmap]
+    Buffer = bytes | mmap.mmap
 
 Args = tuple[bytes, ...]
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -32,7 +33,7 @@ class ErrorReply(Exception):
 class Client:
     """One connection; commands are words of text or bytes, replies bytes, int, None or lists."""
 
-    def __init__(self, folder: str, timeout: float) -> None:
+    def __init__(self, folder: Path, timeout: float) -> None:
         """Connect to the socket `s` in `folder`, however long the folder's name is."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
@@ -84,7 +85,7 @@ class Client:
         space = self.info("keyspace")
         return {int(db[2:]): int(what.split(",")[0].split("=")[1]) for db, what in space.items()}
 
-    def keys(self, batch: int = 1000) -> Iterator[list[bytes]]:
+    def scan(self, batch: int = 1000) -> Iterator[list[bytes]]:
         """Yield the selected database's keys in batches."""
         cursor = b"0"
         while True:
@@ -113,7 +114,7 @@ class Server:
 
     def __init__(
         self,
-        folder: str,
+        folder: Path,
         user: str,
         *options: str,
         timeout: float = 600,
@@ -137,7 +138,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_die_with_us,
+            preexec_fn=_die_with_us,  # noqa: PLW1509 - this program has one thread
             **_as(self.user),
         )
         try:
@@ -163,8 +164,7 @@ class Server:
     def last_words(self) -> str:
         """Return the last line of its log that complains, or the last line."""
         try:
-            with open(os.path.join(self.folder, "log"), "rb") as file:
-                lines = file.read()[-20_000:].decode("utf-8", "replace").splitlines()
+            lines = (self.folder / "log").read_bytes()[-20_000:].decode("utf-8", "replace").splitlines()
         except OSError:
             return "it did not start"
         loud = [line for line in lines if " # " in line and "WARNING" not in line]
@@ -194,22 +194,21 @@ def _as(user: str) -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def own(path: str, user: str) -> None:
+def own(path: Path, user: str) -> None:
     """Give `path` and everything below it to `user`, where we may."""
     if os.geteuid() != 0:
         return
     entry = pwd.getpwnam(user)
     os.chown(path, entry.pw_uid, entry.pw_gid)
-    for folder, folders, files in os.walk(path):
-        for name in folders + files:
-            os.lchown(os.path.join(folder, name), entry.pw_uid, entry.pw_gid)
+    for each in path.rglob("*"):
+        os.lchown(each, entry.pw_uid, entry.pw_gid)
 
 
 @contextlib.contextmanager
-def folder_for(path: str, user: str) -> Iterator[str]:
+def folder_for(path: Path, user: str) -> Iterator[Path]:
     """Make an empty folder of `user`'s for a `with`; it is removed at the end."""
     shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(path, 0o700)
+    path.mkdir(0o700)
     own(path, user)
     try:
         yield path

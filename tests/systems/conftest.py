@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.systems import redis
-from agent.systems._redis_look import Copy
+from agent.systems.redis.look import Copy
 from tests.systems.server import Here, redis_here
 
 

@@ -19,7 +19,7 @@ import redis
 
 from agent.inventory.model import Host
 from agent.secrets import Secret
-from agent.systems._redis_server import Redis
+from agent.systems.redis.server import Redis
 from agent.transport.ask import Action
 from agent.transport.local import LocalRoad
 from agent.transport.perform import perform
@@ -88,7 +88,16 @@ class Here:
     def begin(self, *options: str) -> bool:
         """Start the server; return whether it came up."""
         words = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.data)]
-        words += ["--save", "", "--requirepass", PASSWORD, "--appendonly", "yes", "--aof-load-truncated", "no"]
+        words += [
+            "--save",
+            "",
+            "--requirepass",
+            PASSWORD,
+            "--appendonly",
+            "yes",
+            "--aof-load-truncated",
+            "no",
+        ]
         words += ["--logfile", str(self.folder / "log"), "--enable-debug-command", "local", *options]
         self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         while self._process.poll() is None:

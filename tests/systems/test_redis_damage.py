@@ -12,8 +12,8 @@ import pytest
 from agent.payload.commands import KNOWN
 from agent.payload.resp import pieces
 from agent.systems import redis
-from agent.systems._redis_look import Copy, Look
-from agent.systems._redis_repair import Rebuilt
+from agent.systems.redis.look import Copy, Look
+from agent.systems.redis.repair import Rebuilt
 from tests.systems.conftest import Gold
 from tests.systems.server import Here
 
@@ -143,7 +143,9 @@ def test_many_flips(here: Here, gold: Gold) -> None:
     assert rebuilt.keys > gold.keys - 40
 
 
-@pytest.mark.parametrize("tail", [b"", bytes(512), random.Random(3).randbytes(4096), b"*3\r\n$3\r\nSET\r\n$1\r\n"])
+@pytest.mark.parametrize(
+    "tail", [b"", bytes(512), random.Random(3).randbytes(4096), b"*3\r\n$3\r\nSET\r\n$1\r\n"]
+)
 def test_torn_end_is_cut(here: Here, gold: Gold, tail: bytes) -> None:
     """A command cut short, or garbage behind the last one: cut there, and not a whole command is lost."""
     here.take(gold.data)
@@ -269,7 +271,7 @@ def test_wrong_owner(here: Here, gold: Gold) -> None:
 
 
 def test_unchecked_base_is_mended_from_an_older_copy(here: Here) -> None:
-    """Base damaged, and no mark since: it is loaded unchecked, and what is garbled comes from the older copy."""
+    """Base damaged, and no mark since: it is loaded unchecked, and what is garbled comes from the copy."""
     here.start()
     with here.client.pipeline(transaction=False) as pipe:
         for number in range(2000):

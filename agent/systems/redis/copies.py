@@ -1,4 +1,4 @@
-"""A copy of a running Redis database: a snapshot that carries a mark, which the log holds at the same instant."""
+"""A copy of a running Redis database: a snapshot with a mark that the log holds at the same instant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from agent.errors import NoRoom, StepFailed
 from agent.payload.logs import mark_command
-from agent.systems._redis_repair import RESERVE
-from agent.systems._redis_server import Redis, info, payload, read
+from agent.systems.redis.repair import RESERVE
+from agent.systems.redis.server import Redis, info, payload, read
 from agent.transport.ask import Action, Done, Note, Sh, Until
 
 _TRIES = 5
@@ -137,7 +137,7 @@ def _idle(state: dict[str, str]) -> bool:
 
 
 def check_dump(redis: Redis, path: str, mark: str, depth: str) -> Action[Checked]:
-    """Check the copy at `path`: `opens` (its own checker) or `restored` (loaded by a throwaway server, counted)."""
+    """Check the copy at `path`: `opens` (its own checker) or `restored` (loaded and counted)."""
     found = yield from payload(
         redis,
         "check",

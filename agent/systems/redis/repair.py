@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from agent.errors import NoRoom, StepFailed
-from agent.systems._redis_look import Copy
-from agent.systems._redis_server import Redis, info, payload, read, tell
+from agent.systems.redis.look import Copy
+from agent.systems.redis.server import Redis, info, payload, read, tell
 from agent.transport.ask import Action, Clock, Done, Note, Sh, Until
 
 RESERVE = 64 << 20
@@ -120,7 +120,7 @@ class Rebuilt:
     doubtful_count: int = 0
     denied: tuple[str, ...] = ()
     denied_count: int = 0
-    relative_behind_damage: dict[str, int] = msgspec.field(default_factory=dict)
+    relative_behind_damage: dict[str, int] = field(default_factory=dict)
     in_unsure_database: int = 0
     refused: tuple[str, ...] = ()
 
@@ -185,7 +185,7 @@ def stamp(now: float) -> str:
 
 
 def hold_dump(redis: Redis) -> Action[None]:
-    """Tell a running server not to write dump.rdb when it is stopped: it may be the only good copy there is."""
+    """Tell a running server not to write dump.rdb when it is stopped: it may be the only good copy."""
     yield from tell(redis, "CONFIG", "SET", "save", "", changes="keeps dump.rdb as it is while Redis stops")
 
 

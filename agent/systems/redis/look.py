@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.systems._redis_server import Redis, Reply, ask, info, payload, read
+from agent.systems.redis.server import Redis, Reply, ask, info, payload, read
 from agent.transport.ask import Action, Done, Until
 
 _SAMPLE = 200
@@ -29,7 +29,7 @@ class Copy:
 class Look:
     """What an inspection found.
 
-    `remedy` is none, owner (only owner or mode are wrong), cut (the end is torn, nothing follows it), rebuild,
+    `remedy` is none, owner (only owner or mode are wrong), cut (the end is torn, nothing follows), rebuild,
     or rescue (the server is whole, its files are not). `keys` is what the server holds, -1 where it cannot
     say; `keys_in_log` what its log leads to, about. The `cut_` figures are what a cut at the first damage
     would lose; `cut_seconds` is 0 where the log carries no times.
@@ -208,8 +208,7 @@ def _for_the_dead(found: Findings) -> tuple[str, list[str]]:
     if _only_torn(found):
         torn = files["files"][-1]
         return "cut", [
-            f"{torn['name']} ends {torn['bytes'] - torn['good_bytes']} bytes behind its last whole command, "
-            "and nothing that can be read follows"
+            f"the last {torn['bytes'] - torn['good_bytes']} bytes of {torn['name']} are no whole command"
         ]
     lost = files["cut"]
     if lost["commands"]:

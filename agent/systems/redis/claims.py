@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import ProofFailed, StepFailed
-from agent.systems._redis_server import Redis, ask, info, read, tell
+from agent.systems.redis.server import Redis, ask, info, read, tell
 from agent.transport.ask import Action, Clock, Done, Sh, Until
 
 CANARY = "drillyard:canary"
