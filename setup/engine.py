@@ -94,5 +94,6 @@ def _answering(endpoint: Endpoint, started: subprocess.Popen[bytes] | None, with
 
 
 def _last_words() -> str:
-    lines = LOG.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "(nothing)"
+    said = LOG.read_text(errors="replace").strip()
+    _, fatal, words = said.rpartition("failed to start daemon:")
+    return " ".join((words if fatal else said.splitlines()[-1] if said else "(nothing)").split())[:400]
