@@ -1,6 +1,6 @@
-# End a command and all it started after a time, on hosts without GNU timeout: sh -c THIS sh SECONDS COMMAND...
-n=$1
-shift
+# End a command and all it started after a time, on hosts without GNU timeout: sh -c THIS sh SECONDS MERCY COMMAND...
+n=$1 mercy=$2
+shift 2
 exec 3<&0
 if command -v setsid >/dev/null; then setsid "$@" <&3 3<&- & else "$@" <&3 3<&- & fi
 c=$!
@@ -17,7 +17,7 @@ exec 3<&- </dev/null
   }
   wait_for "$n"
   kill -TERM -- "-$c" || kill -TERM "$c"
-  wait_for 5
+  wait_for "$mercy"
   kill -KILL -- "-$c" || kill -KILL "$c"
 ) &
 wait "$c"

@@ -16,6 +16,9 @@ from agent.transport.ask import Get, Put, Sh
 BROKEN = 96
 """The exit code of our own scripts where they, not the command, could not go on."""
 
+MERCY = 5
+"""Seconds between asking a command to end at its limit and killing it."""
+
 
 @dataclass(frozen=True)
 class Me:
@@ -78,8 +81,8 @@ def words(ask: Sh) -> tuple[str, ...]:
 def limited(argv: tuple[str, ...], seconds: float, me: Me) -> tuple[str, ...]:
     """Return argv so that the host itself ends it and its process group after `seconds`."""
     if me.limits:
-        return ("timeout", "-k", "5", f"{seconds:.3f}".rstrip("0").rstrip("."), *argv)
-    return ("sh", "-c", script("deadline"), "sh", str(math.ceil(seconds)), *argv)
+        return ("timeout", "-k", str(MERCY), f"{seconds:.3f}".rstrip("0").rstrip("."), *argv)
+    return ("sh", "-c", script("deadline"), "sh", str(math.ceil(seconds)), str(MERCY), *argv)
 
 
 def sealed(argv: tuple[str, ...], secrets: Mapping[str, Secret]) -> tuple[tuple[str, ...], bytes]:

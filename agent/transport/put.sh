@@ -6,6 +6,7 @@ case $p in */*) d=${p%/*}/ ;; *) d=./ ;; esac
 t=$d.${p##*/}.drillyard-$$
 trap 'rm -f "$t"' EXIT
 trap 'exit 1' HUP INT TERM
+trap '' PIPE
 set -C
 true >"$t" || exit
 said=$(dd of="$t" bs=65536 conv=fsync 2>&1) || { echo "${said%%

@@ -12,6 +12,7 @@ from agent.errors import ContactLost, DrillyardError, StepFailed, SudoRefused, T
 from agent.inventory.model import Host
 from agent.transport.ask import Done, Get, Put, Sh
 from agent.transport.order import (
+    BROKEN,
     Ended,
     Gone,
     Job,
@@ -33,10 +34,13 @@ from agent.transport.output import FirstLine, Kept, Raw, Sink, Spill
 _REFUSED = re.compile(
     r"^sudo: (?:a (?:terminal|password) is required|no tty present|sorry, you must have a tty|unknown user"
     r"|account validation|PAM |.*command not found|.*not owned by uid 0)"
-    r"|^Sorry, user \S+ (?:is not allowed|may not)|\S+ is not in the sudoers|\S+ is not allowed to run sudo"
-    r"|sudo['’]?: (?:command )?not found|sudo['’]: No such file",
+    r"|^Sorry, user \S+ (?:is not allowed|may not)|\S+ is not in the sudoers|\S+ is not allowed to run sudo",
     re.MULTILINE,
 )
+_NO_SUDO = re.compile(r"^env: .*sudo.*(?:not found|No such file)", re.MULTILINE)
+
+# What a shell answers where job.sh could not be started, or could not make its folder.
+_NEVER_BEGUN = (2, BROKEN, 126, 127)
 
 
 class ShellRoad(ABC):
@@ -47,14 +51,10 @@ class ShellRoad(ABC):
 
     def __init__(self, to: Host, spill: Path | None = None) -> None:
         """`spill` is the folder for outputs too long to keep in memory; None keeps no more of them."""
+        self.host = to.name
         self._to = to
         self._spills = spill
         self._me: Me | None = None
-
-    @property
-    def host(self) -> str:
-        """The host's name in the inventory."""
-        return self._to.name
 
     @abstractmethod
     def _connect(self) -> Me:
@@ -218,10 +218,15 @@ class ShellRoad(ABC):
         return ended
 
     def _check_sudo(self, order: Order, said: bytes) -> None:
-        found = _REFUSED.search(said.decode("utf-8", "replace"))
+        text, me = said.decode("utf-8", "replace"), self._arrive()
+        if _NO_SUDO.search(text):
+            raise SudoRefused(
+                f"{self.host}: `{order.what}` is to run as {order.user}, and sudo is not installed there.",
+                do=f"Install sudo on {self.host}, or log in as {order.user}.",
+            )
+        found = _REFUSED.search(text)
         if found is None:
             return
-        me = self._arrive()
         line = found.string[found.start() :].splitlines()[0]
         raise SudoRefused(
             f"{self.host}: {me.user} may not run `{order.what}` as {order.user}: {line}.",
@@ -239,17 +244,22 @@ class ShellRoad(ABC):
                 if int(rc) in limits and seconds >= ask.timeout - 0.02:
                     raise self._timed_out(Order((), str(ask), seconds=ask.timeout))
                 return Done(int(rc), done.out, done.err, seconds, done.spill)
-            case ["lost", attempt]:
-                raise ContactLost(
-                    f"{self.host}: `{ask}` was begun once and ended without leaving its outcome "
-                    f"(the host was restarted, or the command was killed): whether it was done is unknown.",
-                    do=f"Look on {self.host} at {job.path}/{attempt}.out and .err, and whether it "
-                    f"{ask.changes or 'did its work'}; remove {job.path} to have it run again.",
-                )
+            case ["lost", _]:
+                raise self._unknown(ask, job)
+        if done.rc not in _NEVER_BEGUN:
+            raise self._unknown(ask, job)
         found = done.err.decode("utf-8", "replace").strip() or "no answer"
         raise StepFailed(
             f"{self.host}: `{ask}` was not begun, as its job folder {job.path} could not be used: {found}",
             do=f"Make room for it, or set another state_dir for {self.host}.",
+        )
+
+    def _unknown(self, ask: Sh, job: Job) -> ContactLost:
+        return ContactLost(
+            f"{self.host}: `{ask}` was begun and ended without leaving its outcome "
+            f"(it was killed, or the host was restarted): whether it was done is unknown.",
+            do=f"Look on {self.host} at the newest .out and .err in {job.path}, and whether it "
+            f"{ask.changes or 'did its work'}; remove {job.path} to have it run again.",
         )
 
     def _timed_out(self, order: Order) -> TimedOut:
