@@ -22,10 +22,11 @@
     ├── BackupDamaged        43  a backup is not what its history says
     ├── BadJournal           50  a run cannot be resumed from its journal
     ├── EngineMissing        60  no container engine for a drill
+    ├── Defect               70  this program went wrong; the journal holds where
     └── Stopped             130  the operator ended the run between two asks (Ctrl-C, the stop file)
 
 `drillyard check` speaks with its own four codes: 0 sound, 1 degraded, 2 down or damaged, 3 could not
-look. 70 is a defect of ours.
+look.
 
 A sentence says what was expected, what was found and what to do next.
 """
@@ -175,3 +176,9 @@ class Stopped(DrillyardError):
     """The operator ended the run between two asks; it can be resumed."""
 
     exit_code = 130
+
+
+class Defect(DrillyardError):
+    """This program went wrong; the journal holds where, and the run can be resumed."""
+
+    exit_code = 70

@@ -29,7 +29,6 @@ def exit_codes() -> str:
         waiting += kind.__subclasses__()
         if kind is not errors.DrillyardError:
             rows.append((kind.exit_code, (kind.__doc__ or "").strip().splitlines()[0]))
-    rows.append((70, "A defect of ours."))
     return "\n".join(f"  {code:>3}  {text}" for code, text in sorted(rows))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import BadJournal, ContactLost, DrillyardError, StepFailed, Stopped
+from agent.errors import BadJournal, ContactLost, Defect, DrillyardError, StepFailed, Stopped
 from agent.inventory import Host
 from agent.language import say
 from agent.record.journal import Journal
@@ -115,6 +116,14 @@ class OneStep:
             return self._unknown(error, attempt, begun)
         except DrillyardError as error:
             return self._failed(error, attempt=attempt, begun=begun, changed=record.changed)
+        except Exception as error:  # noqa: BLE001 - a defect must not cost the journal its last line
+            self.journal.write("defect", step=self.step.id, traceback=traceback.format_exc())
+            defect = Defect(
+                f"{self.host.name}: {self.step.id} met a defect of this program "
+                f"({type(error).__name__}: {error}).",
+                do=f"Report it with {self.journal.path}.",
+            )
+            return self._failed(defect, attempt=attempt, begun=begun, changed=record.changed)
         elapsed = time.monotonic() - begun
         self.journal.write(
             "step",
