@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from agent.errors import NotFound
@@ -153,7 +153,11 @@ def _module_of_actions(room: str) -> ModuleType:
         # A module that is there and misses something it imports itself is a defect to be seen.
         if error.name is None or not f"{wanted}.".startswith(f"{error.name}."):
             raise
-        raise _unknown("system", room, [*systems(), *_SPECIAL]) from None
+        known = sorted([*systems(), *_SPECIAL])
+        raise NotFound(
+            f"There is nothing called {room} that has actions.{did_you_mean(room, known)} "
+            f"There is: {', '.join(known)}, or the dotted name of a module."
+        ) from None
 
 
 def _actions_in(module: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -175,13 +179,7 @@ def _is_action(function: Callable[..., Any]) -> bool:
 
 
 def _verb(name: str, function: Callable[..., Any]) -> Verb:
-    signature = inspect.signature(function)
-    try:
-        kinds = typing.get_type_hints(function)
-    except (NameError, TypeError):
-        # A type that is only imported for type checkers cannot be told here: it is taken for anything.
-        kinds = {}
-    given = list(signature.parameters.values())
+    given = list(inspect.signature(function).parameters.values())
     named = [each for each in given if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     if not named:
         raise NotFound(f"{name} takes no service, so it is no action.")
@@ -189,10 +187,20 @@ def _verb(name: str, function: Callable[..., Any]) -> Verb:
     return Verb(
         name=name,
         function=function,
-        subject=kinds.get(subject.name, Any),
-        params=tuple(VerbParam(each.name, kinds.get(each.name, Any), each.default) for each in rest),
+        subject=_kind(function, subject.name),
+        params=tuple(VerbParam(each.name, _kind(function, each.name), each.default) for each in rest),
         open=any(each.kind is each.VAR_KEYWORD for each in given),
     )
+
+
+def _kind(function: Callable[..., Any], name: str) -> Any:
+    """Return the type of one argument, or Any where it is only imported for type checkers."""
+    says = {key: each for key, each in function.__annotations__.items() if key == name}
+    only = SimpleNamespace(__annotations__=says)
+    try:
+        return typing.get_type_hints(only, function.__globals__).get(name, Any)
+    except NameError:
+        return Any
 
 
 def _unknown(what: str, name: str, names: Iterable[str]) -> NotFound:
