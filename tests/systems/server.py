@@ -81,6 +81,13 @@ class Here:
         shutil.rmtree(self.data)
         shutil.copytree(gold, self.data)
 
+    def take_only_dump(self, copy: Path) -> None:
+        """Begin with nothing but a backup, as an operator would by hand: a base and a manifest made of it."""
+        shutil.rmtree(self.data)
+        (self.data / "appendonlydir").mkdir(parents=True)
+        shutil.copyfile(copy, self.data / "appendonlydir" / "appendonly.aof.1.base.rdb")
+        self.manifest.write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
+
     def start(self, *options: str) -> None:
         """Start the server and wait until it answers; fails the test where it ends instead."""
         assert self.begin(*options), (self.folder / "log").read_text()[-2000:]

@@ -80,6 +80,14 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
     return (yield from claims.prove(redis, at_least))
 
 
+DUMP_SUFFIX = ".rdb"
+
+
+def dump_needs(redis: Redis) -> Action[int]:
+    """Return how many bytes a copy may have, from above: what the data takes in memory."""
+    return (yield from copies.needs(redis))
+
+
 def dump(redis: Redis, into: str, name: str) -> Action[Dumped]:
     """Copy the running database to the file `into`, with a mark its log holds at the same instant."""
     return (yield from copies.dump(redis, into, name))

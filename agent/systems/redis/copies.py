@@ -69,9 +69,14 @@ def dump(redis: Redis, into: str, name: str) -> Action[Dumped]:
     )
 
 
-def _room(redis: Redis) -> Action[None]:
+def needs(redis: Redis) -> Action[int]:
+    """Return how many bytes a copy may have: hardly ever more than the data takes in memory."""
     memory = yield from info(redis, "memory")
-    needed = int(memory["used_memory_dataset"]) + RESERVE
+    return int(memory["used_memory_dataset"])
+
+
+def _room(redis: Redis) -> Action[None]:
+    needed = (yield from needs(redis)) + RESERVE
     done: Done = yield Sh("df", "-B1", "--output=avail", redis.data_dir, sudo=True)
     free = int(done.text.split()[-1])
     if free < needed:

@@ -22,7 +22,6 @@ class Copy:
     mark: str = ""
     sha256: str = ""
     taken_at: str = ""
-    keys: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""The newest backup that can be relied on, and why not the others: decided purely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.backup.model import DEPTHS, Backup, Depth
+
+_AHEAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Backups in the order they should be tried, and a sentence for each that is not among them."""
+
+    order: tuple[Backup, ...]
+    passed_over: tuple[str, ...]
+
+
+def choose(backups: Iterable[Backup], now: datetime, at_least: Depth = "restored") -> Choice:
+    """Return the usable backups, newest first: verified `at_least` so deep, no fault, not from the future.
+
+    `now` has its time zone. A backup whose time cannot be read is passed over like any other fault.
+    """
+    good: list[tuple[datetime, Backup]] = []
+    passed_over = []
+    for each in sorted(backups, key=lambda each: each.taken_at, reverse=True):
+        taken = _moment(each.taken_at)
+        why = _fault(each, taken, now, at_least)
+        if why or taken is None:
+            passed_over.append(f"{each.id}: {why}")
+        else:
+            good.append((taken, each))
+    good.sort(key=lambda pair: pair[0], reverse=True)
+    return Choice(tuple(each for _, each in good), tuple(passed_over))
+
+
+def _fault(backup: Backup, taken: datetime | None, now: datetime, at_least: Depth) -> str:
+    if taken is None:
+        return f"its time {backup.taken_at!r} is no time with an offset"
+    if taken > now + _AHEAD:
+        return f"it says it was taken at {backup.taken_at}, which is yet to come"
+    if backup.fault:
+        return backup.fault
+    if backup.verified is None:
+        return "it was never verified"
+    if DEPTHS.index(backup.verified.depth) < DEPTHS.index(at_least):
+        return f"it was only verified by {backup.verified.depth}"
+    return ""
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

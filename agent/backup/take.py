@@ -1,0 +1,106 @@
+"""Take a backup: room first, a file under its final name only when it is whole, then its entry."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from agent import __version__
+from agent.backup import catalog
+from agent.backup.model import Backup, dumps_of, volume
+from agent.errors import NoRoom
+from agent.inventory.model import Service
+from agent.transport.ask import Action, Clock, Done, Sh
+
+_RESERVE = 64 << 20
+
+_ROOM = """\
+set -eu
+umask 027
+mkdir -p "$1/$2" "$1/metadata"
+rm -f "$1/$2/"*.partial
+df -B1 --output=avail,size "$1/$2" | tail -n 1
+"""
+
+_FINISH = """\
+set -eu
+umask 027
+partial=$1 path=$2
+if [ -e "$partial" ]; then
+  if [ -e "$path" ]; then echo "$path is already there" >&2; exit 1; fi
+  chmod 640 "$partial"
+  sum=$(sha256sum "$partial" | cut -d' ' -f1)
+  printf '%s  %s\\n' "$sum" "$(basename "$path")" > "$path.sha256"
+  sync "$partial" "$path.sha256"
+  mv "$partial" "$path"
+  sync "$(dirname "$path")"
+fi
+cut -d' ' -f1 "$path.sha256"
+stat -c %s "$path"
+"""
+
+
+def take(service: Service) -> Action[Backup]:
+    """Take a full backup of a running service and enter it in the history, not yet verified.
+
+    It lies in `<backup_dir>/<system>/<id><suffix>` with a sidecar that `sha256sum -c` reads.
+
+    Raises:
+        NoRoom: the volume could not hold it and a reserve; nothing was begun.
+        NotFound: the system has no dump.
+    """
+    module, system = dumps_of(service)
+    now: float = yield Clock()
+    name = f"{service.system}_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now))}_full"
+    needs = yield from module.dump_needs(system)
+    yield from _room(service, needs)
+    path = f"{volume(service)}/{service.system}/{name}{module.DUMP_SUFFIX}"
+    partial = f"{path}.partial"
+    taken = yield from module.dump(system, partial, name)
+    done: Done = yield Sh(
+        _FINISH,
+        partial,
+        path,
+        script=True,
+        sudo=True,
+        changes=f"gives {path} its name and checksum",
+        again="safe",
+        timeout=1800,
+        supposing=Done(0, b"unknown\n0\n"),
+    )
+    digest, size = done.text.split()
+    backup = Backup(
+        id=name,
+        system=service.system,
+        host=service.host,
+        path=path,
+        taken_at=datetime.fromtimestamp(int(now), UTC).isoformat(),
+        bytes=int(size),
+        sha256=digest,
+        mark=taken.mark,
+        contents=taken.contents,
+        tools={**taken.tools, "drillyard": __version__},
+    )
+    yield from catalog.record(service, backup)
+    return backup
+
+
+def _room(service: Service, needs: int) -> Action[None]:
+    done: Done = yield Sh(
+        _ROOM,
+        volume(service),
+        service.system,
+        script=True,
+        sudo=True,
+        changes=f"makes the folders of {volume(service)}",
+        again="safe",
+        supposing=Done(0, b"1000000000000 1000000000000\n"),
+    )
+    free, size = (int(word) for word in done.text.split())
+    reserve = max(_RESERVE, size // 50)
+    if free < needs + reserve:
+        raise NoRoom(
+            f"{service.host}: expected {(needs + reserve) >> 20} MiB free in {volume(service)} for a backup "
+            f"and its reserve, found {free >> 20} MiB; nothing was begun.",
+            do="Free some space on that volume, or grow it, and run again.",
+        )
