@@ -156,8 +156,7 @@ class Drill:
             clients.writer.stop()
             self._account(clients)
         finally:
-            if self.notes.wound is not None:
-                self.course.harm.heal(scene, self.notes.wound)
+            self._heal(scene)
         if self.notes.recovery is not None:
             self._steady("after", scene, clients.probe)
 
@@ -188,7 +187,7 @@ class Drill:
 
     def _served_again(self, probe: Probe, *, since: float) -> bool:
         ended_badly = self.notes.recovery is not None and self.notes.recovery.ended != "done"
-        within = 2.0 if ended_badly else self.settings.settle
+        within = min(2.0, self.settings.settle) if ended_badly else self.settings.settle
         return probe.verified(self.settings.verified, since=since, within=within)
 
     def _back_up(self, scene: Scene) -> Scene:
@@ -266,13 +265,27 @@ class Drill:
             f"{len(found.invented):,} invented"
         )
 
+    def _heal(self, scene: Scene) -> None:
+        """Take the fault back; a failure of it is told, and hides nothing that went wrong before."""
+        if self.notes.wound is None:
+            return
+        try:
+            self.course.harm.heal(scene, self.notes.wound)
+        except DrillyardError as error:
+            self.notes.claims.append(
+                Claim("healed", "unknown", f"The fault could not be taken back. {error}")
+            )
+
     def _agent(self, scene: Scene) -> Agent:
         return Agent(scene.stack.inventory, self.evidence.agent_runs, self.course.pages)
 
     def _keep_logs(self, stack: Stack) -> None:
         for host in stack.hosts.values():
-            for name, line in self.course.logs.items() if host.running else ():
-                self.evidence.log(host.name, name, host.exec(*line, ok=()).out)
+            try:
+                for name, line in self.course.logs.items() if host.running else ():
+                    self.evidence.log(host.name, name, host.exec(*line, ok=()).out)
+            except DrillyardError as error:
+                self._say(f"logs of {host.name} could not be kept. {error}")
 
     def _say(self, text: str) -> None:
         self.place.say(f"{time.monotonic() - self.clock.monotonic:6.1f} s  {text}")

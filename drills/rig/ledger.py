@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -39,7 +40,12 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        """Go on writing at the end of `path`, which is made where it is missing."""
+        """Go on writing at the end of `path`, which is made where it is missing.
+
+        A last line that a crash cut off is taken out first.
+        """
+        if path.exists():
+            os.truncate(path, sum(map(len, _whole_lines(path))))
         self.path = path
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()

@@ -31,6 +31,11 @@ class Writer:
         """Begin."""
         self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether it is still writing; False before the start, and where it broke."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End after the write in flight.
 
@@ -40,7 +45,7 @@ class Writer:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=30)
-        if self._thread.is_alive():
+        if self.running:
             raise RuntimeError("The writer did not end within 30 s of being told to.")
         if self._failure is not None:
             raise RuntimeError(f"The writer broke: {self._failure!r}") from self._failure

@@ -82,18 +82,18 @@ class RedisSubject:
             retry=Retry(NoBackoff(), 0),
             retry_on_error=[],
             protocol=2,
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
         )
 
     def preload(self, first: int, count: int) -> Iterator[tuple[list[int], list[Intent], float]]:
         """Load `count` writes in batches, with a rewrite of the log half-way."""
         client = self.connect(BULK_TIMEOUT)
         try:
-            for start in range(first, first + count, BATCH):
-                if start >= first + count // 2 > start - BATCH:
+            step = max(1, min(BATCH, count // 2))
+            for start in range(first, first + count, step):
+                if start - step < first + count // 2 <= start:
                     _rewrite(client)
-                seqs = list(range(start, min(start + BATCH, first + count)))
+                seqs = list(range(start, min(start + step, first + count)))
                 intents = [self.plan(seq) for seq in seqs]
                 sent = monotonic()
                 pipe = client.pipeline(transaction=False)

@@ -1,0 +1,190 @@
+"""A night is lived from steady state to steady state, judged, and left in evidence, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from drills.rig import drill
+from drills.rig.drill import Drill, Place, Result
+from drills.rig.fault import Scene
+from drills.rig.subject import Subject
+from drills.subjects.redis import RedisSubject
+from tests.rig import standin
+from tests.subjects.local_redis import Server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The night's only server."""
+    with standin.started(tmp_path / "redis") as running:
+        yield running
+
+
+@pytest.fixture
+def live(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Live through a night in which the agent starts the server again, or does what `mend` does."""
+
+    def start() -> str:
+        server.start()
+        return "done"
+
+    def night(*, harm: Any = None, mend: Any = None, backup_code: int = 0, **more: Any) -> Result:
+        agent = standin.LocalAgent(mend or start, backup_code)
+        monkeypatch.setattr(standin.LocalStack, "server", server, raising=False)
+        monkeypatch.setattr(drill, "Stack", standin.LocalStack)
+        monkeypatch.setattr(drill, "Agent", lambda *_words: agent)
+        course = standin.course(server, harm or standin.Stop(server), **more)
+        return Drill(course, Place(tmp_path / "runs", lambda line: None)).live()
+
+    return night
+
+
+def _verdict(result: Result) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((result.folder / "verdict.json").read_text())
+    return data
+
+
+def test_a_crash_that_is_recovered_is_a_pass(live: Callable[..., Result], tmp_path: Path) -> None:
+    """RTO, phases, RPO and counts are measured, and every piece of evidence is there."""
+    result = live()
+    assert result.verdict.word == "pass", str(result)
+    told = _verdict(result)
+    assert told["verdict"] == "pass"
+    assert told["rpo_seconds"] == 0
+    assert sum(told["phases"].values()) == pytest.approx(told["rto_seconds"], abs=0.005)
+    assert told["rto_seconds"] > 0
+    assert (told["lost"], told["changed"], told["duplicated"]) == (0, 0, 0)
+    assert told["acknowledged"] > 400
+    assert told["indeterminate"] > 0
+    assert told["side_by_side"] == 1
+    assert told["times"]["struck"].endswith("+00:00")
+    assert told["keys"] > 300
+    assert told["bytes"] > 40_000
+    assert {"redis", "python", "engine"} <= told["versions"].keys()
+    for name in ("ledger.jsonl", "probe.jsonl", "losses.json", "junit.xml", "story.txt"):
+        assert (result.folder / name).stat().st_size, name
+    assert (tmp_path / "runs/latest").resolve() == result.folder
+
+
+def test_the_junit_file_has_a_case_a_phase_and_a_claim(live: Callable[..., Result]) -> None:
+    """RTO and RPO stand as properties; what was broken is a failure."""
+    result = live(rto=0.0)
+    suite = ElementTree.parse(result.folder / "junit.xml").getroot()[0]
+    names = [case.get("name") for case in suite.iter("testcase")]
+    assert names[:4] == ["phase detect", "phase decide", "phase restore", "phase verify"]
+    assert set(names[4:]) == {claim.name for claim in result.verdict.claims}
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert properties["verdict"] == "fail"
+    assert float(properties["rto_seconds"] or 0) > 0
+    assert [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None] == [
+        "rto"
+    ]
+
+
+def test_a_fault_without_effect_is_unverified(live: Callable[..., Result], server: Server) -> None:
+    """Nothing failed and nothing was seen: nothing was proved, and the agent was not called."""
+    result = live(harm=standin.Stop(server, dead=False))
+    assert result.verdict.word == "unverified"
+    assert "no effect" in str(result)
+    assert result.findings.ended == ""
+
+
+def test_a_recovery_that_fails_is_a_fail(live: Callable[..., Result], server: Server) -> None:
+    """The agent gave up and users are not served: proven, and the fault was healed all the same."""
+    harm = standin.Stop(server)
+    result = live(harm=harm, mend=lambda: "failed")
+    assert result.verdict.word == "fail"
+    assert _verdict(result)["rto_seconds"] is None
+    assert harm.healed == 1
+
+
+def test_a_deleted_write_is_named(live: Callable[..., Result], server: Server) -> None:
+    """One preloaded write deleted behind everybody's back is a fail that names it."""
+    result = live(meddle=lambda _scene, _subject: server.client().delete("new:0"))
+    assert result.verdict.word == "fail"
+    assert "#0 (set new:0)" in str(result)
+    assert json.loads((result.folder / "losses.json").read_text())["lost"][0]["key"] == "new:0"
+
+
+def test_an_altered_value_is_named(live: Callable[..., Result], server: Server) -> None:
+    """One altered value is a fail that names it, and the service was never whole again."""
+    result = live(meddle=lambda _scene, _subject: server.client().set("new:2", "x"))
+    assert result.verdict.word == "fail"
+    assert "#2 (set new:2)" in str(result)
+    assert result.findings.measured.rto is None
+
+
+def test_refused_writes_keep_the_clock_running(live: Callable[..., Result], server: Server) -> None:
+    """PONG without writes is no recovery: the RTO is unmeasured and writes never resumed."""
+
+    def refuse(_scene: Scene, _subject: Subject) -> None:
+        server.client().config_set("min-replicas-to-write", 1)
+
+    def start() -> str:
+        server.start()
+        server.client().config_set("min-replicas-to-write", 1)
+        return "done"
+
+    result = live(mend=start, meddle=refuse)
+    assert result.verdict.word == "fail"
+    assert result.findings.measured.rto is None
+    assert "No write was acknowledged after the recovery" in str(result)
+
+
+def test_a_writer_nobody_acknowledged_is_unverified(live: Callable[..., Result], server: Server) -> None:
+    """Where no write was ever acknowledged, no loss could be seen: not a pass."""
+
+    class Mute(RedisSubject):
+        def hand(self) -> Any:
+            hand = super().hand()
+            hand.write = _refuse  # type: ignore[method-assign]
+            return hand
+
+    def subject(_stack: Any, settings: Any) -> Subject:
+        return Mute("127.0.0.1", server.port, "open-sesame", preload_count=settings.preload)
+
+    result = live(subject=subject)
+    assert result.verdict.word == "unverified"
+    assert "never acknowledged" in str(result)
+
+
+def _refuse(seq: int, intent: object) -> None:
+    from drills.rig.subject import NotAcknowledged
+
+    raise NotAcknowledged("nobody answers")
+
+
+def test_no_backup_no_strike(live: Callable[..., Result], server: Server) -> None:
+    """Where the agent cannot take a backup the night ends before the strike, unverified."""
+    result = live(backup_code=41)
+    assert result.verdict.word == "unverified"
+    assert "backup take" in str(result)
+    assert "no room left" in str(result)
+    assert _verdict(result)["fault"] is None
+
+
+def test_no_steady_state_no_strike(live: Callable[..., Result], server: Server) -> None:
+    """A drill does not begin on a service that is down already."""
+    server.client().config_set("min-replicas-to-write", 1)
+    result = live(settings=replace(standin.SETTINGS, preload=0, settle=0.3))
+    assert result.verdict.word == "unverified"
+    assert "no steady state" in str(result)
+
+
+def test_a_drill_that_breaks_is_unverified_with_evidence(live: Callable[..., Result]) -> None:
+    """Whatever breaks inside the rig, the verdict says so and the folder is there."""
+
+    def broken(_stack: Any, _settings: Any) -> Subject:
+        raise ZeroDivisionError("rig")
+
+    result = live(subject=broken)
+    assert result.verdict.word == "unverified"
+    assert "ZeroDivisionError: rig" in str(result)
+    assert _verdict(result)["acknowledged"] is None

@@ -1,0 +1,49 @@
+"""A real redis-server of this machine, with a password, on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import redis
+
+PASSWORD = "open-sesame"
+
+
+class Server:
+    """One redis-server that can be stopped dead and started again on its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": ""}
+        options |= {"appendonly": "yes", "aof-load-truncated": "no", "requirepass": PASSWORD}
+        argv = ["redis-server", *(word for key, value in options.items() for word in (f"--{key}", value))]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        while True:
+            assert self.process.poll() is None, "redis-server did not start"
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except redis.RedisError:
+                threading.Event().wait(0.02)
+
+    def client(self) -> redis.Redis:
+        """Return a client of the server's owner."""
+        return redis.Redis(port=self.port, password=PASSWORD)
+
+    def kill(self) -> None:
+        """Stop it dead."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
