@@ -101,15 +101,12 @@ def scope(names: Mapping[str, Any], given: tuple[dict[str, Any], ...]) -> dict[s
 
 
 def pieces(text: str) -> tuple[str, ...]:
-    """Return the expressions between `{{ }}` in a text, each read once to see that it can be.
+    """Return the expressions between `{{ }}` in a text, in order.
 
     Raises:
-        BadPage: one of them is not closed, or cannot be read.
+        BadPage: one of them is not closed.
     """
-    found = tuple(part for is_expression, part in _parts(text) if is_expression)
-    for each in found:
-        _compiled(each)
-    return found
+    return tuple(part for is_expression, part in _parts(text) if is_expression)
 
 
 def check_syntax(text: str) -> None:
