@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from agent import naming
-from agent.cli.world import guard, inventory_of, limited, language_of, sources_of
+from agent.cli.world import guard, inventory_of, language_of, limited, sources_of
 from agent.errors import Refused, Usage
 from agent.language import Language
 
