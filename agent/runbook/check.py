@@ -12,6 +12,7 @@ from agent import naming
 from agent.errors import BadPage, NotFound, Usage
 from agent.inventory import Host, Inventory, Where, match
 from agent.runbook import expressions
+from agent.runbook.faults import in_words
 from agent.runbook.hosts import within
 from agent.runbook.model import BUILT_IN, Page, Seconds, Step
 from agent.runbook.settle import expressions_of
@@ -195,8 +196,7 @@ def _misfits(verb: naming.Verb, arguments: dict[str, Any]) -> Iterator[str]:
         try:
             msgspec.convert(value, kinds[key])
         except msgspec.ValidationError as error:
-            said = str(error).replace("Expected", "expected", 1).replace(", got", ", found", 1)
-            yield f"{key!r} of {verb.name} does not fit: {said}."
+            yield f"{key!r} of {verb.name} does not fit: {in_words(str(error))}."
         except TypeError:
             # A type that is made of nothing a page can write: an expression has to give it.
             yield f"{key!r} of {verb.name} is not something a page can write out."

@@ -88,18 +88,6 @@ def fill_shell(text: str, names: Mapping[str, Any]) -> str:
     return _joined(_parts(text), names, shlex.quote)
 
 
-def scope(names: Mapping[str, Any], given: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    """Return the names that a step of an included page sees: `names`, and the page's parameters over them.
-
-    Raises:
-        BadPage: like `evaluate`.
-    """
-    seen = dict(names)
-    for layer in given:
-        seen |= fill(layer, seen)
-    return seen
-
-
 def pieces(text: str) -> tuple[str, ...]:
     """Return the expressions between `{{ }}` in a text, in order.
 

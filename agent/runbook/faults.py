@@ -45,8 +45,7 @@ def sentence(error: msgspec.ValidationError, document: Document, place: Place) -
         said = f"expected a type among {', '.join(PARAM_TYPES)}, found {found_word}"
     if said.startswith("Expected"):
         key = f"`{place[-1]}`: " if place and isinstance(place[-1], str) else ""
-        said = key + re.sub(r"`([a-z |]+)`", _in_words, said).replace("Expected", "expected", 1)
-        said = said.replace(", got ", ", found ", 1)
+        said = key + in_words(said)
     return f"{document.at(*place)}: {said}."
 
 
@@ -54,6 +53,16 @@ def keys_of(kind: Any) -> tuple[str, ...]:
     """Return the keys a page may write for one of its structs."""
     names = (each.encode_name for each in msgspec.structs.fields(kind))
     return tuple(name for name in names if not name.startswith("$"))
+
+
+def in_words(said: str) -> str:
+    """Return msgspec's words for a wrong type as a person's: "expected text, found a number"."""
+
+    def types(found: re.Match[str]) -> str:
+        return " or ".join(_TYPES.get(each.strip(), each.strip()) for each in found[1].split("|"))
+
+    said = re.sub(r"`([a-z |]+)`", types, said)
+    return said.replace("Expected", "expected", 1).replace(", got ", ", found ", 1)
 
 
 def _steps_of(path: str) -> Place:
@@ -89,7 +98,3 @@ def _what(place: Place) -> str:
 def _hint(key: str, place: Place) -> str:
     names = keys_of(_kind(place))
     return did_you_mean(key, names) or f" It may have: {', '.join(names)}."
-
-
-def _in_words(found: re.Match[str]) -> str:
-    return " or ".join(_TYPES.get(each.strip(), each.strip()) for each in found[1].split("|"))

@@ -103,7 +103,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     hosts. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is a step done in
     reverse order when a later one fails. `at` is where the step is written. `given` are the names that only
     this step sees: the parameters of the included page it comes from, the outermost page's first, with
-    expressions in them that see the ones before (`expressions.scope`).
+    expressions in them that see the ones before.
     """
 
     id: str = ""

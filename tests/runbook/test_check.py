@@ -73,7 +73,7 @@ def step(text: str) -> str:
         (step("{do: redis.cut, with: {file: x, at: 5, att: 1}}"),
          "page:6: redis.cut takes no 'att'; it takes file, at. Did you mean at?"),
         (step("{do: redis.cut, with: {file: 5, at: 5}}"),
-         "page:6: 'file' of redis.cut does not fit: expected `str`, found `int`."),
+         "page:6: 'file' of redis.cut does not fit: expected text, found a whole number."),
         (step("{do: redis.ping, with: {within: soon}}"), "page:6: 'within' of redis.ping does not fit"),
         (step("{sh: x, when: lok.at > 3}"),
          "page:6: `when` uses `lok`, which is no parameter and which no earlier step registers. Did"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from agent.errors import BadPage
-from agent.runbook.expressions import check_syntax, evaluate, fill, fill_shell, names_in, pieces, scope
+from agent.runbook.expressions import check_syntax, evaluate, fill, fill_shell, names_in, pieces
 from agent.secrets import Secret
 
 
@@ -220,8 +220,3 @@ def test_names_and_pieces_are_listed():
         check_syntax("x +")
     with pytest.raises(BadPage):
         pieces("{{ x +")
-
-
-def test_an_included_page_sees_its_own_parameters_first():
-    """Each layer of parameters is filled in with the names around it."""
-    assert scope({"x": 1}, ({"y": "{{ x + 1 }}"}, {"x": "{{ y }}"})) == {"x": 2, "y": 2}
