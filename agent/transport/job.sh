@@ -27,11 +27,12 @@ if [ "$size" -gt 0 ]; then
   umask "$usual"
 fi
 
-# Of process $1: b = when it was born, in clock ticks since boot; s = its session.
+# Of living process $1: b = when it was born, in clock ticks since boot; s = its session.
 born() {
   { read -r b <"/proc/$1/stat"; } 2>/dev/null || return 1
   set -- ${b##*) }
   s=$4 b=${20}
+  [ "$1" != Z ]
 }
 boot=none b=0 s=0
 { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
@@ -46,8 +47,15 @@ tell() {
 
 # Does attempt k still run: the process that claimed it, or, where that was killed, one of its session?
 alive() {
+  pboot=''
   { read -r pid pb ps pboot <"$d/$k.pid"; } 2>/dev/null
-  if [ -z "$pboot" ]; then empty=$((empty + 1)); [ "$empty" -lt 20 ]; return; fi
+  if [ -z "$pboot" ]; then
+    empty=$((empty + 1))
+    [ "$empty" -gt 20 ] || return 0
+    # Who claimed it never got as far as beginning, or the disk is full.
+    rm -f "$d/$k.pid"
+    fail "nothing could be written in $d: is the disk full?"
+  fi
   [ "$pboot" = "$boot" ] || return 1
   [ -r /proc/self/stat ] || { kill -0 "$pid" 2>/dev/null; return; }
   born "$pid" && [ "$b" = "$pb" ] && return
@@ -64,7 +72,7 @@ while :; do
     "$@" >"$d/$k.out" 2>"$d/$k.err" <&3 3<&-
     rc=$?
     { read -r end _ </proc/uptime; } 2>/dev/null
-    echo "$rc $start $end done" >"$d/$k.rc" || fail "the outcome could not be kept in $d"
+    { echo "$rc $start $end done" >"$d/$k.rc"; } 2>/dev/null
     tell
   fi
   [ -e "$d/$k.pid" ] || fail "nothing can be written in $d"

@@ -146,7 +146,9 @@ def file_name(name: str) -> str:
     """Return a job's name so that it can be a folder's; different names stay different."""
     if not name.strip("."):
         raise ValueError(f"{name!r} cannot be the name of a job")
-    return re.sub(r"[^A-Za-z0-9._-]", lambda odd: f"%{ord(odd[0]):02X}", name)
+    plain = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-"
+    odd = name.encode("utf-8", "surrogatepass")
+    return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in odd)
 
 
 def job_order(ask: Sh, job: Job, command: tuple[str, ...]) -> Order:

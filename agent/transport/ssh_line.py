@@ -20,6 +20,8 @@ from paramiko.common import (
 
 from agent.transport.order import Gone
 
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -49,7 +51,17 @@ class Heard:
         data = self._sock.recv(size)
         if data:
             self.at = time.monotonic()
+            self._acknowledge()
         return data
+
+    def _acknowledge(self) -> None:
+        """Acknowledge at once: the first answer after a login otherwise waits 40 ms.
+
+        sshd has announced its host keys by then and its kernel holds the next small packet back until the
+        announcement is acknowledged (Nagle), which ours delays. Linux forgets the option after a while.
+        """
+        if _QUICKACK is not None and isinstance(self._sock, socket.socket):
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
