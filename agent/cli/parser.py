@@ -137,6 +137,7 @@ def _act(verbs: _Adder) -> None:
         _library(parser)
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter")
         parser.add_argument("--reason", default="", help="why, for the audit")
+        parser.add_argument("--tags", action="append", default=[], help="only steps that carry one of these")
         parser.add_argument("--forks", type=int, default=8, help="how many hosts at a time")
         if name == "run":
             _places(parser)

@@ -42,6 +42,7 @@ def _order(command: Namespace) -> Order:
         language=language_of(command),
         yes=getattr(command, "yes", False),
         forks=command.forks,
+        tags=tuple(tag for each in command.tags for tag in each.split(",") if tag),
     )
 
 
@@ -78,7 +79,7 @@ def run(command: Namespace) -> int:
     order = _order(command)
     guard(order.hosts, command.confirm)
     name, folder, journal = open_run(order, Path(command.runs).absolute())
-    return _go(Run(name, folder, order, journal, _screen(command, order.language)))
+    return _go(Run(name, folder, order, journal, _screen(command, order.language), _agree))
 
 
 def resume(command: Namespace) -> int:
@@ -87,10 +88,19 @@ def resume(command: Namespace) -> int:
     from agent.runbook.resume import resume as take_up
     from agent.runbook.run import Run
 
-    taken = take_up(find_run(command.run, Path(command.runs).absolute()))
+    taken = take_up(find_run(command.run, Path(command.runs).absolute()), yes=command.yes)
     guard(taken.order.hosts, command.confirm)
     screen = _screen(command, taken.order.language)
-    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, past=taken.past))
+    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, _agree, taken.past))
+
+
+def _agree(question: str) -> bool:
+    """Ask the person at the terminal; without one nobody agrees."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{question} [yes/no] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("yes", "y", "예", "네")
 
 
 def _go(run: Run) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from agent.inventory import Host
 from agent.runbook import expressions
 from agent.runbook.model import Page, Step
 from agent.transport.ask import Action, Done, Sh
+
+T = TypeVar("T")
 
 
 def action_of(step: Step, host: Host, page: Page, names: Mapping[str, Any]) -> Action[Any]:
@@ -47,30 +49,35 @@ def truth(step: Step, text: str, names: Mapping[str, Any]) -> bool:
     Raises:
         BadPage: it cannot be evaluated; the sentence names file and line.
     """
-    try:
-        return bool(expressions.evaluate(text, names))
-    except BadPage as error:
-        raise BadPage(f"{step.at}: {error}") from None
+    return bool(_located(step, expressions.evaluate, text, names))
 
 
 def filled(step: Step, value: Any, names: Mapping[str, Any]) -> Any:
     """Return a value of a step with its expressions filled in; raises like `truth`."""
+    return _located(step, expressions.fill, value, names)
+
+
+def _located(
+    step: Step, read: Callable[[Any, Mapping[str, Any]], T], value: Any, names: Mapping[str, Any]
+) -> T:
     try:
-        return expressions.fill(value, names)
+        return read(value, names)
     except BadPage as error:
         raise BadPage(f"{step.at}: {error}") from None
 
 
 def scope(step: Step, names: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the names a step sees: those of the run, and the parameters of the pages it was included from."""
+    """Return the names a step sees: the run's, and the parameters of the pages it is included from."""
     for given in step.given:
         names = {**names, **filled(step, given, names)}
     return names
 
 
 def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
-    words = (step.sh,) if isinstance(step.sh, str) else step.sh
-    argv = [str(filled(step, word, names)) for word in words]
+    if isinstance(step.sh, str):
+        argv = [_located(step, expressions.fill_shell, step.sh, names)]
+    else:
+        argv = [str(filled(step, word, names)) for word in step.sh]
     done: Done = yield Sh(
         *argv,
         script=isinstance(step.sh, str),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import BadJournal, ContactLost, Defect, DrillyardError, StepFailed, Stopped
+from agent.errors import BadJournal, ContactLost, Defect, DrillyardError, Refused, StepFailed, Stopped
 from agent.inventory import Host
 from agent.language import say
 from agent.record.journal import Journal
@@ -17,6 +17,7 @@ from agent.record.past import StepPast
 from agent.record.steps import StepRecord
 from agent.runbook.act import action_of, as_plain, scope, truth
 from agent.runbook.events import Listener, State, StepEvent
+from agent.runbook.hurry import Hurried
 from agent.runbook.model import Page, Retry, Step
 from agent.runbook.order import Order
 from agent.transport.ask import Ask, Note
@@ -37,7 +38,8 @@ class Ended:
 class OneStep:
     """A step about to be carried out on one host.
 
-    `names` is what its expressions see; `past` what the journal knows of it from before an interruption.
+    `names` is what its expressions see; `consent` asks a person; `past` is what the journal knows of it from
+    before an interruption.
     """
 
     run: str
@@ -50,6 +52,7 @@ class OneStep:
     journal: Journal
     listener: Listener
     stop: threading.Event
+    consent: Callable[[str], bool]
     past: StepPast | None = None
 
     def go(self) -> Ended:
@@ -65,13 +68,32 @@ class OneStep:
             wanted = self._wanted()
         except DrillyardError as error:
             return self._failed(error, attempt=1, begun=time.monotonic())
+        if wanted:
+            refusal = self._refused()
+            if refusal:
+                return self._failed(refusal, attempt=1, begun=time.monotonic())
         if not wanted:
             self.journal.write("step", step=self.step.id, host=self.host.name, state="skipped")
             self._tell("skipped")
             return Ended("skipped")
         return self._attempts()
 
+    def _refused(self) -> Refused | None:
+        """Ask a person where the step wants one; an interrupted step was agreed to already."""
+        if not self.step.confirm or self.order.yes or (self.past and not self.past.state):
+            return None
+        question = say(self.step.confirm, self.order.language)
+        if self.consent(f"{self.host.name}: {question}"):
+            self.journal.write("confirmed", step=self.step.id, host=self.host.name, question=question)
+            return None
+        return Refused(
+            f"{self.host.name}: {self.step.id} wants a person to agree ({question}), and nobody did.",
+            do="Resume at a terminal, or with --yes.",
+        )
+
     def _wanted(self) -> bool:
+        if self.order.tags and not {*self.order.tags} & {*self.step.tags}:
+            return False
         when = self.step.when
         return when if isinstance(when, bool) else truth(self.step, when, scope(self.step, self.names))
 
@@ -108,7 +130,9 @@ class OneStep:
         )
         try:
             action = action_of(self.step, self.host, self.page, scope(self.step, self.names))
-            result = as_plain(perform(action, self.road, record))
+            limit = self.step.timeout if self.step.do else None
+            road = Hurried(self.road, float(limit)) if limit else self.road
+            result = as_plain(perform(action, road, record))
             self._until(result)
         except Stopped:
             raise

@@ -25,7 +25,8 @@ class Order:
     """One run as it was ordered.
 
     `inventory` are the sources as absolute paths, `pages` the folders searched before ours; `yes` answers
-    every `confirm`. `forks` bounds how many hosts are worked on at a time.
+    every `confirm`. `forks` bounds how many hosts are worked on at a time. With `tags` only steps that carry
+    one of them are done.
     """
 
     page: Page
@@ -37,6 +38,7 @@ class Order:
     language: Language = "en"
     yes: bool = False
     forks: int = 8
+    tags: tuple[str, ...] = ()
 
 
 def open_run(order: Order, runs: Path) -> tuple[str, Path, Journal]:
@@ -65,6 +67,7 @@ def open_run(order: Order, runs: Path) -> tuple[str, Path, Journal]:
         reason=order.reason,
         language=order.language,
         forks=order.forks,
+        tags=list(order.tags),
         version=__version__,
     )
     return run, folder, journal

@@ -40,7 +40,7 @@ def find_run(name: str, runs: Path) -> Path:
     raise NotFound(f"There is no run {name!r} below {runs}; the newest are: {listed}.")
 
 
-def resume(folder: Path) -> Resumed:
+def resume(folder: Path, *, yes: bool = False) -> Resumed:
     """Read back the run in `folder`, its page from the copy that lies there, its inventory from its source.
 
     Raises:
@@ -69,7 +69,9 @@ def resume(folder: Path) -> Resumed:
         pages=tuple(head["pages"]),
         reason=head["reason"],
         language=head["language"],
+        yes=yes,
         forks=head["forks"],
+        tags=tuple(head["tags"]),
     )
     journal = Journal(folder / NAME)
     journal.write("resumed", run=head["run"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from agent.language import say
 from agent.record import audit, lock
 from agent.record.journal import Journal, utc_now
 from agent.record.past import RunPast
+from agent.runbook.act import scope, truth
 from agent.runbook.events import EndEvent, Listener, RunEvent, StepEvent
 from agent.runbook.hosts import share_of, within
 from agent.runbook.model import Page, Step
@@ -31,8 +32,9 @@ BUILT_IN = ("host", "run", "params")
 class Run:
     """A run under way.
 
-    `past` is what the journal knew when it was resumed. `stop` ends it before its next ask. Hosts advance
-    together, step by step; a host that failed takes no further part.
+    `consent` asks a person a question. `past` is what the journal knew when it was resumed. `stop` ends it
+    before its next ask. Hosts advance together, step by step; a host that failed takes no further part, and
+    what it had done is undone in reverse order where its steps say how.
     """
 
     run: str
@@ -40,9 +42,11 @@ class Run:
     order: Order
     journal: Journal
     listener: Listener
+    consent: Callable[[str], bool]
     past: RunPast | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     _names: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _undo: dict[str, list[Step]] = field(default_factory=dict)
     _failures: list[DrillyardError] = field(default_factory=list)
     _tell_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,6 +77,10 @@ class Run:
         with self._tell_lock:
             self.listener.tell(event)
 
+    def _ask_person(self, question: str) -> bool:
+        with self._tell_lock:
+            return self.consent(question)
+
     def _all(self, reach: Reach) -> None:
         live = [host for host in self.order.hosts if self._reached(host, reach)]
         owner = lock.Owner(self.run, audit.who(), self.order.reason or self.order.page.name, utc_now())
@@ -89,8 +97,13 @@ class Run:
                     "run": {"id": self.run, "reason": self.order.reason},
                 }
             page = self.order.page
+            begun = live
             live = self._steps(page, page.steps, live, reach)
-            self._steps(page, page.prove, live, reach)
+            live = self._steps(page, page.prove, live, reach)
+            if not any(isinstance(error, ContactLost | Stopped) for error in self._failures):
+                for host in begun:
+                    if host not in live:
+                        self._take_back(page, host, reach)
         except DrillyardError as error:
             self._failures.append(error)
         finally:
@@ -102,6 +115,12 @@ class Run:
                         reach.to(host),
                     )
                     reach.to(host).forget(self.run)
+
+    def _take_back(self, page: Page, host: Host, reach: Reach) -> None:
+        for step in reversed(self._undo.get(host.name, [])):
+            if step.undo and self._one(page, step.undo, host, reach).state == "done":
+                for each in (step, step.undo):
+                    self.journal.write("step", step=each.id, host=host.name, state="undone")
 
     def _reached(self, host: Host, reach: Reach) -> bool:
         try:
@@ -139,6 +158,8 @@ class Run:
 
     def _block(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
         before = len(self._failures)
+        outside = [host for host in hosts if not self._enters(step, host)]
+        hosts = [host for host in hosts if host not in outside]
         live = self._steps(page, step.block, hosts, reach)
         fallen = [host for host in hosts if host not in live]
         unknown = any(isinstance(error, ContactLost) for error in self._failures[before:])
@@ -149,7 +170,18 @@ class Run:
             live = [host for host in hosts if host in live or host in rescued]
         if step.always and not unknown:
             self._steps(page, step.always, hosts, reach)
-        return live
+        return live + outside
+
+    def _enters(self, step: Step, host: Host) -> bool:
+        """Tell whether a block is for this host; what it was told before an interruption holds."""
+        past = self.past.step(step.id, host.name) if self.past else None
+        if past:
+            return past.state != "skipped"
+        when, names = step.when, self._names[host.name]
+        wanted = when if isinstance(when, bool) else truth(step, when, scope(step, names))
+        state = "done" if wanted else "skipped"
+        self.journal.write("step", step=step.id, host=host.name, state=state)
+        return wanted
 
     def _batch(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
         def on_host(host: Host) -> Ended:
@@ -168,6 +200,8 @@ class Run:
                 self._failures.append(ended.error)
             else:
                 live.append(host)
+                if step.undo and ended.state == "done":
+                    self._undo.setdefault(host.name, []).append(step)
         return live
 
     def _one(self, page: Page, step: Step, host: Host, reach: Reach) -> Ended:
@@ -183,6 +217,7 @@ class Run:
             self.journal,
             self,
             self.stop,
+            self._ask_person,
             past,
         ).go()
 

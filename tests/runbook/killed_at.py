@@ -1,5 +1,6 @@
-"""Run the command line and die by SIGKILL right after the N-th line of the journal: `killed_at.py N ARGS...`."""
+"""Run the command line and die by SIGKILL right after the N-th line of its journal."""
 
+import itertools
 import os
 import signal
 import sys
@@ -8,16 +9,14 @@ from agent.cli import main
 from agent.record.journal import Journal
 
 last = int(sys.argv[1])
-written = 0
+written = itertools.count(1)
 write = Journal.write
 
 
 def write_and_die(self: Journal, kind: str, **fields: object) -> None:
     """Write a line; after the last one, be gone."""
-    global written
     write(self, kind, **fields)
-    written += 1
-    if written == last:
+    if next(written) == last:
         os.kill(os.getpid(), signal.SIGKILL)
 
 

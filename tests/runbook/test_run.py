@@ -232,3 +232,93 @@ def test_a_plan_changes_nothing(world, capsys):
     assert not (world / "log").exists()
     assert main(arguments) == 0
     assert capsys.readouterr().out == first
+
+
+def test_what_was_done_is_undone_when_a_later_step_fails(world):
+    """Undo runs in reverse order; a resume then does those steps again, and undoes them again."""
+    arguments = page(
+        world,
+        """
+title: Undo
+steps:
+  - {id: one, sh: echo one >> LOG, changes: a line, undo: {sh: echo not one >> LOG, changes: a line}}
+  - {id: two, sh: echo two >> LOG, changes: a line, undo: {sh: echo not two >> LOG, changes: a line}}
+  - {id: gate, sh: test -e LOG.gate, changes: passes}
+""",
+    )
+    once = ["one", "two", "not two", "not one"]
+    resume = ["resume", "latest", "--runs", str(world / "runs")]
+    assert main(arguments) == 10
+    assert (world / "log").read_text().splitlines() == once
+    assert main(resume) == 10
+    assert (world / "log").read_text().splitlines() == once * 2
+    (world / "log.gate").touch()
+    assert main(resume) == 0
+    assert (world / "log").read_text().splitlines() == [*once, *once, "one", "two"]
+
+
+def test_a_person_has_to_agree(world, capsys):
+    """A confirm step without a person or --yes is refused, before anything of it is done."""
+    arguments = page(
+        world,
+        """
+title: Careful
+steps:
+  - {id: one, confirm: Really?, sh: echo one >> LOG, changes: a line}
+""",
+    )
+    assert main(arguments) == 23
+    assert "Really?" in capsys.readouterr().out
+    assert not (world / "log").exists()
+    assert main(["resume", "latest", "--runs", str(world / "runs"), "--yes"]) == 0
+    assert (world / "log").read_text() == "one\n"
+
+
+def test_a_block_has_its_when(world):
+    """A block that is not wanted runs nothing of itself, and ends nobody's run."""
+    arguments = page(
+        world,
+        """
+title: Block
+params: {deep: {type: flag, default: false}}
+steps:
+  - id: inner
+    when: deep
+    block: [{id: in, sh: echo in >> LOG, changes: a line}]
+  - {id: out, sh: echo out >> LOG, changes: a line}
+""",
+    )
+    assert main(arguments) == 0
+    assert (world / "log").read_text() == "out\n"
+    assert main([*arguments, "--set", "deep=yes"]) == 0
+    assert (world / "log").read_text() == "out\nin\nout\n"
+
+
+def test_only_steps_with_a_tag(world):
+    """--tags leaves out every step that carries none of them."""
+    arguments = page(
+        world,
+        """
+title: Tags
+steps:
+  - {id: one, tags: [first], sh: echo one >> LOG, changes: a line}
+  - {id: two, sh: echo two >> LOG, changes: a line}
+""",
+    )
+    assert main([*arguments, "--tags", "first,other"]) == 0
+    assert (world / "log").read_text() == "one\n"
+
+
+def test_a_value_cannot_break_out_of_its_command(world):
+    """What is filled into a shell command stays one word of it."""
+    arguments = page(
+        world,
+        """
+title: Quoting
+params: {word: {}}
+steps:
+  - {id: say, sh: "printf '%s\\\\n' {{ word }} >> LOG", changes: a line}
+""",
+    )
+    assert main([*arguments, "--set", "word=a; touch LOG.broken $(id) 'b"]) == 0
+    assert (world / "log").read_text() == "a; touch LOG.broken $(id) 'b\n"
