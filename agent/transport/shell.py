@@ -269,13 +269,26 @@ class ShellRoad(ABC):
         )
 
     def _late(self, order: Order, late: Overdue, changes: str, job: Job | None) -> Exception:
-        if late.ended and job is None:
+        if self._kill(job.path, job.user) if job else late.ended or self._end_rest(order):
             return self._timed_out(order)
         return ContactLost(
             f"{self.host}: `{order.what}` did not end in {order.seconds:g} s and could not be ended: "
             f"it may still run there.",
             do=_afterwards(self.host, changes, job),
         )
+
+    def _end_rest(self, order: Order) -> bool:
+        """Kill what `_carry` could not; say whether it has ended now. Most roads cannot."""
+        del order
+        return False
+
+    def _kill(self, what: str, user: str) -> bool:
+        """Kill a session, or that of the job in a folder; say whether that was possible."""
+        argv = ("sh", "-c", script("end"), "sh", what)
+        try:
+            return self._send(Order(argv, "kill", user=user, seconds=10), _drop, Kept(10_000)).rc == 0
+        except DrillyardError:
+            return False
 
     def _lost(self, order: Order, gone: Gone, changes: str, job: Job | None) -> Exception:
         if not gone.begun:

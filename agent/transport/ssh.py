@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from agent.errors import LoginRefused, Unreachable
+from agent.errors import DrillyardError, LoginRefused, Unreachable
 from agent.inventory.model import Host
 from agent.transport.greeting import greeted
 from agent.transport.order import Ended, Gone, Me, Order, script
@@ -54,6 +54,18 @@ class SshRoad(ShellRoad):
 
     def _carry(self, order: Order, argv: tuple[str, ...], out: Sink, err: Sink) -> Ended:
         return carry(self._living(), f"exec {shlex.join(argv)}", order, (out, err))
+
+    def _end_rest(self, order: Order) -> bool:
+        # sshd passes on no signal to a root login's commands, nor we ours to those of sudo: kill them from
+        # beside, through a second session of the same connection.
+        out = Kept(1_000)
+        argv = ("sh", "-c", script("siblings"))
+        try:
+            self._send(Order(argv, "find what is left", seconds=10), out.feed, Kept(1_000))
+        except DrillyardError:
+            return False
+        sessions = out.close().decode().split()
+        return bool(sessions) and all(self._kill(session, order.user) for session in sessions)
 
     def _living(self) -> Line:
         """Return the line, opened again where it died between two asks: nothing was in flight then."""

@@ -118,7 +118,7 @@ def _drain(channel: paramiko.Channel, out: Sink, err: Sink) -> bool:
 def _end(line: Line, channel: paramiko.Channel, bell: Bell) -> bool:
     """Kill the process group of a command that overstayed; say whether it is known to have ended."""
     line.signal(channel, "KILL")
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + min(2.0, line.patience.grace)
     while time.monotonic() < end and channel.exit_status < 0 and line.alive:
         bell.rest()
         bell.wait(0.2)

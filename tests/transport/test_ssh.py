@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ContactLost, HostKeyRefused, LoginRefused, SudoRefused, Unreachable
+from agent.errors import ContactLost, HostKeyRefused, LoginRefused, SudoRefused, TimedOut, Unreachable
 from agent.inventory.model import Host
 from agent.transport.ask import Put, Sh
 from agent.transport.ssh import Patience, SshRoad
 from tests.sshd import Sshd, children
 
-QUICK = Patience(connect=2.0, ping=0.4, lost=1.2, drain=0.3, grace=2.0)
+QUICK = Patience(connect=2.0, ping=0.4, lost=1.2, drain=0.3, grace=0.7)
 
 
 @contextlib.contextmanager
@@ -179,11 +179,11 @@ def test_a_cut_connection_says_what_was_in_flight(sshd):
     """A connection that breaks under a command is ContactLost with the command, and the road opens again."""
     with road_to(sshd.host()) as road, ThreadPoolExecutor(1) as pool:
         pids = sessions_of(sshd, road.open)
-        running = pool.submit(road.run, Sh("sleep", "31.7", changes="rests"))
+        running = pool.submit(road.run, Sh("sleep", "15.7", changes="rests"))
         until(lambda: Path(f"/proc/{pids[0]}/task/{pids[0]}/children").read_text())
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        with pytest.raises(ContactLost, match=r"`sleep 31.7` was running.*Whether it rests is unknown"):
+        with pytest.raises(ContactLost, match=r"`sleep 15.7` was running.*Whether it rests is unknown"):
             running.result(timeout=15)
         assert road.run(Sh("echo", "back")).text == "back"
 
@@ -216,7 +216,7 @@ def test_a_frozen_host_is_contact_lost_in_bounded_time(sshd):
     """A host whose kernel acknowledges and whose sshd answers nothing is given up, not waited for."""
     with road_to(sshd.host()) as road, ThreadPoolExecutor(1) as pool:
         pids = sessions_of(sshd, road.open)
-        running = pool.submit(road.run, Sh("sleep", "32.7"))
+        running = pool.submit(road.run, Sh("sleep", "15.8"))
         until(lambda: Path(f"/proc/{pids[0]}/task/{pids[0]}/children").read_text())
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -287,6 +287,36 @@ def test_roots_command_is_ended_at_its_time(sshd):
             road.run(Sh("sleep", mark, sudo=True, timeout=1))
         running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert f"sleep {mark}" not in running.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("user", "job", "sudo"), [("root", "", False), ("operator", "", True), ("operator", "run.stopped", True)]
+)
+def test_what_the_host_does_not_end_is_killed_by_us(sshd, user, job, sudo):
+    """Where the host's own timeout(1) hangs, the command is killed from here and known to have ended."""
+    mark = f"{34 + time.time() % 1:.6f}"
+
+    def parents() -> list[int]:
+        shown = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+        return [int(line.split()[0]) for line in shown.splitlines() if line.endswith(f" 1 sleep {mark}")]
+
+    def stop() -> None:
+        until(parents)
+        for pid in parents():
+            os.kill(pid, signal.SIGSTOP)
+
+    if not sshd.accounts and user != sshd.user:
+        pytest.skip("needs accounts of its own")
+    ask = Sh("sleep", mark, timeout=1, changes="rests", sudo=sudo)
+    with road_to(sshd.host(user=user)) as road, ThreadPoolExecutor(1) as pool:
+        road.open()
+        running = pool.submit(road.run, ask, job=job)
+        stop()
+        with pytest.raises(TimedOut, match="was ended on the host"):
+            running.result(timeout=15)
+        shown = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout
+        assert not [line for line in shown.splitlines() if mark in line and not line.startswith("Z")]
+        road.forget("run.stopped")
 
 
 def test_a_login_without_a_shell_is_refused(sshd):
