@@ -61,6 +61,7 @@ class _Foresight:
     host: Host
     reach: Reach
     names: dict[str, Any]
+    altered: bool = False
 
     def steps(self, steps: Sequence[Step]) -> Iterator[Planned]:
         for step in steps:
@@ -93,7 +94,8 @@ class _Foresight:
         except DrillyardError as error:
             self._learn(step, UNKNOWN)
             return told("would fail", refusal=str(error))
-        seen = preview(action, self.reach.to(self.host))
+        seen = preview(action, self.reach.to(self.host), altered=self.altered)
+        self.altered = self.altered or bool(seen.changes)
         self._learn(step, UNKNOWN if seen.result is UNKNOWN else as_plain(seen.result))
         return told(
             "would fail" if seen.refusal else "would run",

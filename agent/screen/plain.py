@@ -35,7 +35,9 @@ class PlainScreen:
         if not self._quiet:
             resumed = f" ({word('resumed', self._language)})" if event.resumed else ""
             self._line(f"{event.title}{resumed}")
-            self._line(f"  {event.page} {word('on', self._language)} {', '.join(event.hosts)}: {event.folder}")
+            self._line(
+                f"  {event.page} {word('on', self._language)} {', '.join(event.hosts)}: {event.folder}"
+            )
 
     def _step(self, event: StepEvent) -> None:
         loud = event.state in ("failed", "unknown", "unreachable", "over budget")

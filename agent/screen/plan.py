@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.runbook.order import Order
     from agent.runbook.plan import Planned
 
+_WIDTH = 150
 _VERDICTS = {
     "would run": ("would run", "실행"),
     "would skip": ("not needed", "필요 없음"),
@@ -33,6 +34,11 @@ def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
             if each.refusal:
                 yield f"      x {each.refusal}"
             for change in each.changes:
-                yield f"      ! {change}"
+                yield f"      ! {clip(change)}"
             if each.hinges and each.verdict != "depends":
-                yield f"      … then it hinges on: {each.hinges}"
+                yield f"      … then it hinges on: {clip(each.hinges)}"
+
+
+def clip(text: str) -> str:
+    """Return a command short enough for a line; the journal of a run has it whole."""
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

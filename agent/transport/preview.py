@@ -37,12 +37,14 @@ class Preview:
     refusal: str = ""
 
 
-def preview(action: Action[Any], road: Road) -> Preview:
+def preview(action: Action[Any], road: Road, *, altered: bool = False) -> Preview:
     """Follow `action`: perform what only reads, list what changes, stop where a change would decide.
 
     A change is supposed to succeed, with its `supposing` answer or an empty one; after it a look could tell
     nothing but the past, so it is not taken: its own `supposing` is used, and where there is none the
-    preview ends there and says so. A result that rests on an empty supposed answer is UNKNOWN.
+    preview ends there and says so. A result that rests on an empty supposed answer is UNKNOWN. `altered` says
+    that an earlier step would have changed the host: then nothing is waited for, and a look that fails says
+    only that the outcome hinges on that change.
     """
     looks: list[str] = []
     changes: list[str] = []
@@ -51,6 +53,8 @@ def preview(action: Action[Any], road: Road) -> Preview:
         ask = next(action)
         while True:
             if not ask.changes and changes and not _supposed(ask):
+                return Preview(tuple(looks), tuple(changes), UNKNOWN, hinges=str(ask))
+            if altered and isinstance(ask, Until):
                 return Preview(tuple(looks), tuple(changes), UNKNOWN, hinges=str(ask))
             answer = _answer(ask, road, looks, changes)
             if answer is _EMPTY:
@@ -65,6 +69,8 @@ def preview(action: Action[Any], road: Road) -> Preview:
         result = UNKNOWN if guessed and end.value is not None else end.value
         return Preview(tuple(looks), tuple(changes), result)
     except DrillyardError as error:
+        if altered or guessed:
+            return Preview(tuple(looks), tuple(changes), UNKNOWN, hinges=guessed or looks[-1])
         return Preview(tuple(looks), tuple(changes), UNKNOWN, refusal=str(error))
     except (ValueError, LookupError):
         # The action could not read the empty answer we supposed: from here on only the run can tell.
