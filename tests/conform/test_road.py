@@ -46,11 +46,13 @@ WAYS = [
 
 @dataclass
 class Way:
-    """One road under test, a folder on its host, and how to open another road to the same host."""
+    """One way to a host: the road under test, how to open another, and a folder of the test's own there."""
 
     to: Host
-    folder: str
     spill: Path
+    road: ShellRoad
+    limit: float
+    folder: str
 
     def another(self) -> ShellRoad:
         """A second road to the same host."""
@@ -66,36 +68,46 @@ def container() -> Iterator[str]:
     subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
 
 
-@pytest.fixture(params=WAYS)
-def way(request, tmp_path, monkeypatch) -> Iterator[Way]:
-    """Each way there is from this machine."""
-    monkeypatch.setattr(order, "MERCY", 1)
-    spill = tmp_path / "spill"
+@pytest.fixture(scope="module", params=WAYS)
+def open_way(request, tmp_path_factory) -> Iterator[Way]:
+    """Each way there is from this machine, opened once."""
+    folder = tmp_path_factory.mktemp(request.param)
     if request.param == "ssh":
         to = request.getfixturevalue("sshd").host(user="operator")
     elif request.param == "docker":
         to = Host("box", road="docker", address=request.getfixturevalue("container"))
     else:
-        to = Host("here", road="local", state_dir=str(tmp_path / "state"))
-    if request.param == "busybox":
-        applets = tmp_path / "bin"
-        applets.mkdir()
-        for name in APPLETS.split():
-            (applets / name).symlink_to(shutil.which("busybox") or "")
-        monkeypatch.setenv("PATH", str(applets))
-    local._me.cache_clear()
-    yield Way(to, f"/tmp/drillyard-{time.time_ns()}", spill)
+        to = Host("here", road="local", state_dir=str(folder / "state"))
+    slow = request.param == "busybox"  # its sleep and our script for it count in whole seconds
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "MERCY", 1 if slow else 0.3)
+        if slow:
+            (folder / "bin").mkdir()
+            for name in APPLETS.split():
+                (folder / "bin" / name).symlink_to(shutil.which("busybox") or "")
+            patch.setenv("PATH", str(folder / "bin"))
+        local._me.cache_clear()
+        base = f"/tmp/drillyard-{request.param}-{time.time_ns()}"
+        way = Way(to, folder / "spill", open_road(to, spill=folder / "spill"), 1 if slow else 0.3, base)
+        yield way
+        way.road.run(Sh("rm", "-rf", base))
+        way.road.close()
     local._me.cache_clear()
 
 
 @pytest.fixture
-def road(way) -> Iterator[ShellRoad]:
-    """The road, with a folder of its own on the host."""
-    road = way.another()
-    road.run(Sh("mkdir", way.folder))
-    yield road
-    road.run(Sh("rm", "-rf", way.folder))
-    road.close()
+def way(open_way) -> Way:
+    """The way, with an empty folder on its host and no spill."""
+    shutil.rmtree(open_way.spill, ignore_errors=True)
+    way = replace(open_way, folder=f"{open_way.folder}/{time.time_ns()}")
+    way.road.run(Sh("mkdir", "-p", way.folder))
+    return way
+
+
+@pytest.fixture
+def road(way) -> ShellRoad:
+    """The road under test."""
+    return way.road
 
 
 @pytest.fixture
@@ -234,8 +246,8 @@ STUBBORN = "trap '' TERM; echo $$ >>$1/pids; while :; do sleep 1; done"
 def test_the_time_limit_ends_the_whole_group_on_the_host(road, way):
     """A command that ignores TERM is ended with its children, there, not only our waiting for it."""
     both = f'sh -c "$2" sh $1 & {STUBBORN}'
-    with pytest.raises(TimedOut, match="did not end in 1 s"):
-        road.run(Sh(both, way.folder, STUBBORN, script=True, timeout=1))
+    with pytest.raises(TimedOut, match="did not end in"):
+        road.run(Sh(both, way.folder, STUBBORN, script=True, timeout=way.limit))
     pids = road.get(Get(f"{way.folder}/pids")).decode().split()
     assert len(pids) == 2
     for pid in pids:
@@ -415,7 +427,7 @@ def test_a_job_from_before_a_restart_is_unknown(road, way, job):
 
 def test_a_job_past_its_time_is_ended_and_stays_so(road, way, job):
     """A job's time limit holds on the host, and asked again it is still the same end."""
-    ask = append(way, "echo line >>$1/log; sleep 30", timeout=1)
+    ask = append(way, "echo line >>$1/log; sleep 30", timeout=way.limit)
     for _ in range(2):
         with pytest.raises(TimedOut):
             road.run(ask, job=job)
