@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.payload.chain import Part
 from agent.payload.commands import DENIED, KNOWN, Verb, keys_of
-from agent.payload.resp import BULK
+from agent.payload.resp import BULK, cut_short
 from agent.payload.survey import MARK_KEY, Kept, Range, Tally, survey, total
 
 if TYPE_CHECKING:
@@ -116,30 +115,10 @@ def _read(buf: Buffer, part: Part, logs: Logs) -> None:
     tail = "whole"
     if bad and bad[-1][1] == end:
         last = bad[-1]
-        tail = "incomplete" if last in kept.halves or ends_too_early(buf, last[0], end) else "damaged"
+        tail = "incomplete" if last in kept.halves or cut_short(buf, last[0], end) else "damaged"
     if kept.gaps and tally.first_time:
         logs.seconds_behind += tally.last_time - (when or tally.first_time)
     logs.files.append(Read(part, kept, tally.marks[before:], good, tail))
-
-
-def ends_too_early(buf: Buffer, at: int, end: int) -> bool:
-    """Return whether the bytes from `at` are the beginning of a command, cut off by the end of the file."""
-    head = re.compile(rb"\*([1-9]\d{0,6})\r\n").match(buf, at, end)
-    if head is None:
-        return re.compile(rb"\*(\d{1,7}\r?)?").fullmatch(buf, at, end) is not None
-    place = head.end()
-    for _ in range(int(head[1])):
-        bulk = BULK.match(buf, place, end)
-        if bulk is None:
-            return re.compile(rb"(\$(\d{1,9}\r?)?)?").fullmatch(buf, place, end) is not None
-        place = bulk.end() + int(bulk[1])
-        if place + 2 > end:
-            # A length that reaches beyond the end may be a damaged one: then commands follow it.
-            return b"\r\n*" not in buf[bulk.end() : end]
-        if buf[place : place + 2] != b"\r\n":
-            return False
-        place += 2
-    return False
 
 
 def write_kept(logs: Logs, out: BinaryIO, start: tuple[int, int] = (0, 0)) -> int:

@@ -28,8 +28,15 @@ _HEAD = re.compile(rb"\*([1-9]\d{0,6})\r\n")
 BULK = re.compile(rb"\$(\d{1,9})\r\n")
 _NOTE = re.compile(rb"#[^\r\n]{0,60}\r\n")
 _SEARCH = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d|\$(\d{1,9})\r\n")
-# What is left of a command's first line when one byte of it is wrong.
-_CUT_HEAD = re.compile(rb"[*#]|[^\r\n]\d{1,7}\r\n\$\d|\x00{16}")
+_BEHIND_LENGTH = re.compile(rb"\r\n\$\d{1,9}\r\n\Z")
+# What a damaged command still begins with: a right first line, one with one wrong byte, one cut off by the
+# end of the file, or bytes that are all the same.
+_CUT_HEAD = re.compile(
+    rb"\*\d{1,7}\r\n\$[^\r\n]|.\d{1,7}\r\n\$\d|\*[^\r\n]{1,7}\r\n\$\d|\*\d{1,7}.\n\$\d|\*\d{1,7}\r.\$\d"
+    rb"|\*\d{1,7}\r\n.\d|\*(\d{1,7}\r?\n?\$?)?\Z|#TS:|(.)\2{15}",
+    re.DOTALL,
+)
+_CUT_LINE = re.compile(rb"[*$](\d{1,9}\r?)?")
 _TOO_LONG_FOR_A_VALUE = 1 << 20
 
 
@@ -91,26 +98,55 @@ def pieces(
 def resync(buf: Buffer, bad: int, end: int, known: Mapping[bytes, Verb]) -> int:
     """Return the first place behind `bad` where reading may go on, or `end`.
 
-    That is where LOOK known commands follow one another, or fewer and then the end. A word whose length
-    is right is passed over as a whole, so that commands written inside of a value are not taken for ours.
+    That is where LOOK known commands follow one another, or fewer and then the end. A word that ends where
+    its length says is passed over as a whole. Commands inside of what a word's length claims, which do not
+    begin on a line of their own or stand right behind that length, are the text of a value (cut off, or
+    damaged at its end): they are passed over, too.
     """
-    at = bad + 1
+    at, claimed = bad + 1, bad
     while True:
         found = _SEARCH.search(buf, at, end)
         if found is None:
             return end
+        start, at = found.start(), found.start() + 1
         if found[1] is not None:
             stop = found.end() + int(found[1])
-            whole = stop + 2 <= end and buf[stop : stop + 2] == b"\r\n"
-            at = (
-                stop + 2
-                if whole and buf[stop + 2 : stop + 3] in (b"", b"*", b"$", b"#")
-                else found.start() + 1
-            )
-        elif _goes_on(buf, found.start(), end, known):
-            return found.start()
-        else:
-            at = found.start() + 1
+            if _ends_there(buf, stop, end):
+                at = stop + 2
+            claimed = max(claimed, stop)
+        elif _goes_on(buf, start, end, known):
+            before = buf[max(0, start - 13) : start]
+            own_line = before.endswith(b"\r\n") and not _BEHIND_LENGTH.search(before)
+            if own_line or start >= claimed:
+                return start
+            at = _end_of_run(buf, start, end, known)
+
+
+def _ends_there(buf: Buffer, stop: int, end: int) -> bool:
+    whole = stop + 2 <= end and buf[stop : stop + 2] == b"\r\n"
+    return whole and buf[stop + 2 : stop + 3] in (b"", b"*", b"$", b"#")
+
+
+def cut_short(buf: Buffer, at: int, end: int) -> bool:
+    """Return whether the bytes from `at` are a command whose rest the end of the file cut off.
+
+    A word that claims to reach far beyond the end, with commands behind it, has a damaged length instead.
+    """
+    head = _HEAD.match(buf, at, end)
+    if head is None:
+        return _CUT_LINE.fullmatch(buf, at, end) is not None
+    place = head.end()
+    for _ in range(int(head[1])):
+        bulk = BULK.match(buf, place, end)
+        if bulk is None:
+            return place == end or _CUT_LINE.fullmatch(buf, place, end) is not None
+        place = bulk.end() + int(bulk[1])
+        if place + 2 > end:
+            return b"\r\n*" not in buf[bulk.end() : end]
+        if buf[place : place + 2] != b"\r\n":
+            return False
+        place += 2
+    return False
 
 
 def _goes_on(buf: Buffer, at: int, end: int, known: Mapping[bytes, Verb]) -> bool:
@@ -122,6 +158,15 @@ def _goes_on(buf: Buffer, at: int, end: int, known: Mapping[bytes, Verb]) -> boo
         at = found[0]
         commands += bool(found[1])
     return commands > 0
+
+
+def _end_of_run(buf: Buffer, at: int, end: int, known: Mapping[bytes, Verb]) -> int:
+    while at < end:
+        found = read_known(buf, at, end, known)
+        if found is None:
+            break
+        at = found[0]
+    return at
 
 
 def inside_a_value(buf: Buffer, start: int, stop: int) -> bool:

@@ -69,10 +69,12 @@ class Tally:
     in_unsure_db: int = 0
     behind: Keys | None = None
     commands_behind: int = 0
+    denied_at: int = -1
 
     def feed(self, buf: Buffer, start: int, stop: int, *, after_gap: bool = False) -> int:
         """Count every command from `start`; return where the first one that cannot be read begins."""
         at, opened, known = start, -1, self.known
+        self.denied_at = -1
         waiting: list[tuple[bytes, Args, int]] = []
         self.unsure = after_gap
         while at < stop:
@@ -93,6 +95,8 @@ class Tally:
                 elif opened >= 0:
                     waiting.append((name, args, after))
                 else:
+                    if name in DENIED:
+                        self.denied_at = at
                     self._count(name, args, after, after_gap)
             at = after
         # A transaction whose EXEC is missing was never carried out: what cannot be read begins with it.
@@ -235,6 +239,11 @@ def survey(buf: Buffer, tally: Tally, start: int = 0) -> Kept:
     whole = [(start, stop)] if stop > start else []
     if stop == end:
         return Kept(ranges=whole)
+    if tally.denied_at >= 0 and inside_a_value(buf, tally.denied_at, stop):
+        # A length that was damaged into another that fits, too: what a value holds came to light without a
+        # gap. Nothing dangerous of it is replayed.
+        stop = max(start, tally.denied_at)
+        whole = [(start, stop)] if stop > start else []
     return _and_then(buf, tally, whole, stop)
 
 

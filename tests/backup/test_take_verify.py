@@ -36,7 +36,20 @@ def test_a_backup_is_whole_proved_and_readable_by_hand(here: Here, service: Serv
 def test_mark_stands_in_the_log_at_the_snapshot(here: Here, service: Service) -> None:
     """The snapshot's keys are exactly those whose writes stand before the mark in the log, writers or not."""
     writing = subprocess.Popen(
-        ["redis-benchmark", "-s", here.socket, "-a", "tiger-und-katze", "-q", "-l", "-c", "8", "rpush", "l", "x"],
+        [
+            "redis-benchmark",
+            "-s",
+            here.socket,
+            "-a",
+            "tiger-und-katze",
+            "-q",
+            "-l",
+            "-c",
+            "8",
+            "rpush",
+            "l",
+            "x",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -63,7 +76,9 @@ def flip(path: Path, backup: Backup) -> None:
 def lie(path: Path, backup: Backup) -> None:
     """Change one byte, and sidecar and history so that they agree."""
     flip(path, backup)
-    digest = subprocess.run(["sha256sum", str(path)], capture_output=True, text=True, check=True).stdout.split()[0]
+    digest = subprocess.run(
+        ["sha256sum", str(path)], capture_output=True, text=True, check=True
+    ).stdout.split()[0]
     Path(f"{path}.sha256").write_text(f"{digest}  {path.name}\n")
     history = path.parent.parent / "metadata" / "backup_history.json"
     history.write_text(history.read_text().replace(backup.sha256, digest))
