@@ -78,14 +78,14 @@ def accounts_possible() -> bool:
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path) -> Iterator[Sshd]:
-    """Run an sshd out of `folder` until the block ends, and end its sessions then."""
+def running_sshd(folder: Path, *settings: str) -> Iterator[Sshd]:
+    """Run an sshd out of `folder`, with further `settings`, until the block ends; end its sessions then."""
     folder.chmod(0o755)
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     shutil.copy(folder / "user_key.pub", folder / "authorized")
     port = _free_port()
-    (folder / "config").write_text(_config(folder, port))
+    (folder / "config").write_text("\n".join([_config(folder, port), *settings, ""]))
     public = (folder / "host_key.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(public)}\n")
     Path("/run/sshd").mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import paramiko
 
 from agent.transport.order import Ended, Gone, Order, Overdue
 from agent.transport.output import Sink
-from agent.transport.ssh_line import Bell, Line
+from agent.transport.ssh_line import Bell, Line, Spare
 
 CHUNK = 256 * 1024
 AT_ONCE = 16 * 1024
@@ -25,13 +25,14 @@ def carry(line: Line, command: str, order: Order, sinks: tuple[Sink, Sink]) -> E
         Overdue: the command overstayed although the host should have ended it.
     """
     started = time.monotonic()
-    channel = open_session(line)
+    channel = next_session(line)
     bell = Bell()
     channel.status_event = bell
     channel.in_buffer.set_event(bell)
     channel.in_stderr_buffer.set_event(bell)
     try:
         line.begin(channel, command)
+        line.spare = Spare(line)
         _give(channel, order.stdin)
         end = started + order.seconds + line.patience.grace
         if not _attend(line, channel, bell, (sinks, end)):
@@ -44,6 +45,16 @@ def carry(line: Line, command: str, order: Order, sinks: tuple[Sink, Sink]) -> E
     finally:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.close()
+
+
+def next_session(line: Line) -> paramiko.Channel:
+    """Return the spare session channel, or open one.
+
+    Raises:
+        Gone: the host does not open one; nothing has been asked of it.
+    """
+    spare, line.spare = line.spare, None
+    return (spare.take() if spare is not None else None) or open_session(line)
 
 
 def open_session(line: Line) -> paramiko.Channel:

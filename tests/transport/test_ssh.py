@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,7 +19,7 @@ from agent.errors import ContactLost, HostKeyRefused, LoginRefused, SudoRefused,
 from agent.inventory.model import Host
 from agent.transport.ask import Put, Sh
 from agent.transport.ssh import Patience, SshRoad
-from tests.sshd import Sshd, children
+from tests.sshd import Sshd, children, running_sshd
 
 QUICK = Patience(connect=2.0, ping=0.4, lost=1.2, drain=0.3, grace=0.7)
 
@@ -242,6 +243,18 @@ def test_a_line_that_died_between_two_asks_is_opened_again(sshd):
             os.kill(pid, signal.SIGKILL)
         until(lambda: not set(pids) & set(children(sshd.process.pid)))
         assert road.run(Sh("echo", "back")).text == "back"
+
+
+def test_a_host_that_allows_one_session_at_a_time(tmp_path):
+    """Where sshd's MaxSessions is 1 no second session is needed for anything ordinary."""
+    with (
+        TemporaryDirectory() as folder,
+        running_sshd(Path(folder), "MaxSessions 1") as strict,
+        road_to(strict.host()) as road,
+    ):
+        for n in range(5):
+            assert road.run(Sh("echo", str(n))).text == str(n)
+        road.put(Put(str(tmp_path / "file"), b"x"))
 
 
 def test_a_hosts_key_is_checked_again_at_every_opening(sshd, tmp_path):
