@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from drills.rig.crash import crash
 from drills.rig.fault import Harm, Scene, Wound
 
 _DAMAGE = r"""
+import re
+
+HITS = {"any": rb"", "command": rb"(?<=\r\n)\*\d+\r\n", "value": rb"(?<=\r\n)[^$*\r][^\r]{63,}"}
+
 def damage():
     path = newest("*.incr.aof")
     data = read(path)
-    at = place(path, data)
+    found = re.compile(HITS[order["hit"]]).search(data, place(path, data))
+    if not found:
+        sys.exit("no " + order["hit"] + " after that place")
+    at = found.start()
     end = min(at + order["bytes"], len(data))
     # Every bit of every byte: no byte of the run is right by chance.
     flipped = bytes(byte ^ 0xFF for byte in data[at:end])
@@ -23,11 +31,16 @@ def damage():
 
 @dataclass(frozen=True)
 class Fault(Harm):
-    """`bytes` are flipped at `where`, a share of the file or, with `since_backup`, of its end."""
+    """`bytes` are flipped at `where`: a share of the file or, with `since_backup`, of its end.
+
+    `hit` moves the place on to the next start of a command, which Redis cannot read any more, or into the
+    next long value, which it reads without a word and holds wrong from then on.
+    """
 
     bytes: int = 64
     where: float = 0.5
     since_backup: bool = False
+    hit: Literal["any", "command", "value"] = "any"
 
     def strike(self, scene: Scene) -> Wound:
         """Freeze, flip, kill."""
@@ -38,6 +51,7 @@ class Fault(Harm):
             bytes=self.bytes,
             where=self.where,
             since_backup=self.since_backup,
+            hit=self.hit,
         )
 
     def seen(self, scene: Scene, wound: Wound) -> str:

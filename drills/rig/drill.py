@@ -20,7 +20,7 @@ from drills.rig.fault import Scene
 from drills.rig.ledger import Ledger
 from drills.rig.notes import Notes, find
 from drills.rig.probe import Probe, longest_outage
-from drills.rig.recovery import Agent, Told
+from drills.rig.recovery import Agent, Recovery, Told
 from drills.rig.stack import Stack, named
 from drills.rig.subject import ProbeFailed, Subject
 from drills.rig.verdict import Claim, Findings, Verdict, judge
@@ -38,12 +38,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Result:
-    """What a night came to; `folder` holds the evidence, `story` tells it."""
+    """What a night came to; `folder` holds the evidence, `story` tells it.
+
+    `recovery` is what the agent told; None where it was not called.
+    """
 
     verdict: Verdict
     findings: Findings
     folder: Path
     story: tuple[str, ...]
+    recovery: Recovery | None = None
 
     @property
     def passed(self) -> bool:
@@ -103,7 +107,7 @@ class Drill:
         lines = conclude(self.evidence, course, self.notes, found, verdict, self.clock)
         for line in lines:
             self.place.say(line)
-        return Result(verdict, found, self.evidence.folder, lines)
+        return Result(verdict, found, self.evidence.folder, lines, self.notes.recovery)
 
     def _with_stack(self) -> None:
         stack = Stack(
@@ -142,7 +146,7 @@ class Drill:
                 self._night(scene, _Clients(subject, ledger, probe, writer))
             finally:
                 notes.side_by_side = max(notes.side_by_side, stack.engine.stacks_running())
-                notes.looks = probe.looks
+                notes.looks = notes.looks or probe.looks
                 notes.writes = tuple(ledger.writes())
 
     def _night(self, scene: Scene, clients: _Clients) -> None:
@@ -155,6 +159,8 @@ class Drill:
                 self._recover(scene, clients)
             clients.writer.stop()
             self._account(clients)
+            # What is seen once the fault has been taken back is no recovery.
+            self.notes.looks = clients.probe.looks
         finally:
             self._heal(scene)
         if self.notes.recovery is not None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.errors import DrillyardError
+from agent.runbook.load import load_page
+
 
 @dataclass(frozen=True)
 class Told:
@@ -59,7 +62,9 @@ class Said:
 class Recovery:
     """What the agent told while it ran, over all its lives where it was killed and resumed.
 
-    `ended` is done, failed, stopped, unknown, hung, or crashed where it died without a last word.
+    `ended` is done, failed, stopped, unknown, hung, refused (it said no before it began), or crashed (it died
+    without a last word). `killed` are the steps in which it was killed, `proofs` the page's proving steps:
+    what they write is no change of the recovery.
     """
 
     launched: float
@@ -69,6 +74,8 @@ class Recovery:
     exit_code: int = 0
     folder: str = ""
     lives: int = 0
+    killed: list[str] = field(default_factory=list)
+    proofs: frozenset[str] = frozenset()
 
     @property
     def changing(self) -> float | None:
@@ -86,8 +93,15 @@ class Recovery:
     @property
     def restored(self) -> float | None:
         """When it had done its last step that altered a host."""
-        ends = [each.at for each in self.told if each.is_step(state="done") and each.event.get("changed")]
+        ends = [each.at for each in self._changes() if each.event["state"] == "done"]
         return ends[-1] if ends else None
+
+    def _changes(self) -> list[Told]:
+        return [
+            each
+            for each in self.told
+            if each.is_step() and each.event.get("changed") and each.event["step"] not in self.proofs
+        ]
 
 
 class Agent:
@@ -136,6 +150,7 @@ class Agent:
             recovery.lives += 1
             killed = life.live(left, end)
             if not killed or not recovery.folder:
+                recovery.proofs = proofs_of(page, self._pages)
                 return recovery
             words = ["resume", recovery.folder]
 
@@ -179,7 +194,7 @@ class _Life:
             self._process.wait()
             listener.join(timeout=5)
         if not recovery.ended:
-            recovery.ended = "crashed"
+            recovery.ended = "refused" if recovery.exit_code > 0 and not recovery.folder else "crashed"
             recovery.said = (self._errors or ["(it said nothing)"])[-1].strip()
         return self._killed and recovery.ended == "crashed"
 
@@ -201,18 +216,19 @@ class _Life:
             self._hear(told)
         for kill in [each for each in kills if told.is_step(each.step, "started")]:
             kills.remove(kill)
-            self._kill_in(kill.after)
+            self._kill_in(kill)
 
-    def _kill_in(self, seconds: float) -> None:
-        if not seconds:
-            self._kill()
+    def _kill_in(self, kill: Kill) -> None:
+        if not kill.after:
+            self._kill(kill.step)
             return
-        timer = threading.Timer(seconds, self._kill)
+        timer = threading.Timer(kill.after, self._kill, [kill.step])
         self._timers.append(timer)
         timer.start()
 
-    def _kill(self) -> None:
+    def _kill(self, step: str) -> None:
         self._killed = True
+        self._recovery.killed.append(step)
         self._process.kill()
 
     def _hung(self) -> None:
@@ -222,6 +238,15 @@ class _Life:
     def _complaints(self) -> None:
         assert self._process.stderr is not None
         self._errors.extend(self._process.stderr)
+
+
+def proofs_of(page: str, folders: Sequence[Path]) -> frozenset[str]:
+    """Return the ids of the steps by which a page proves its recovery; none where it cannot be read."""
+    try:
+        return frozenset(step.id for step in load_page(page, folders).prove)
+    except DrillyardError:
+        # The agent has refused it too, and says why.
+        return frozenset()
 
 
 def _env() -> dict[str, str]:

@@ -33,9 +33,13 @@ def _account(account: Account, rpo: float | None) -> str:
     else:
         said += f" {len(account.lost):,} are lost and {len(account.changed):,} changed"
         if rpo:
-            said += f"; the oldest loss is {rpo:.1f} s before the strike"
-    doubtful = f"{account.indeterminate:,} more were never acknowledged"
-    return f"{said}. {doubtful}; {account.indeterminate_found:,} of them happened all the same."
+            said += f"; the oldest loss is {_short(rpo)} before the strike"
+    happened = f"{account.indeterminate_found:,}" if account.indeterminate_found else "none"
+    return f"{said}. {account.indeterminate:,} more were never acknowledged; {happened} of them happened."
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _span(seconds: float) -> str:

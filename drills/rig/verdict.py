@@ -153,29 +153,30 @@ def _content(found: Findings) -> list[Claim]:
     account = found.account
     if account is None:
         return [Claim("integrity", "unknown", "What was written could not be held against what is there.")]
-    claims = [
-        _none("nothing changed", account.changed, "hold something else than was acknowledged"),
-        _none("nothing duplicated", account.duplicated, "are there more than once"),
-        _none("nothing reordered", account.reordered, "stand behind later ones"),
-        _invented(account.invented),
-    ]
+    late: tuple[Write, ...] = ()
     if found.struck is not None:
-        struck = found.struck
-        late = tuple(write for write in account.lost if write.acked is not None and write.acked > struck)
-        claims.append(
-            _none("nothing lost after the strike", late, "were acknowledged after the strike and lost")
-        )
+        late = _acked(account.lost, after=found.struck)
+    held: tuple[Write, ...] = ()
     if found.backed_up is not None:
-        mark = found.backed_up
-        held = tuple(write for write in account.lost if write.acked is not None and write.acked <= mark)
-        claims.append(_none("the backup is used", held, "stood in the verified backup and are lost"))
-    return claims
+        held = _acked(account.lost, until=found.backed_up)
+    return [
+        _none("nothing changed", account.changed, "found changed"),
+        _none("nothing duplicated", account.duplicated, "found more than once"),
+        _none("nothing reordered", account.reordered, "found behind later ones"),
+        _invented(account.invented),
+        _none("nothing lost after the strike", late, "lost after the strike"),
+        _none("the backup is used", held, "lost although the verified backup held them"),
+    ]
+
+
+def _acked(writes: tuple[Write, ...], after: float = 0.0, until: float = float("inf")) -> tuple[Write, ...]:
+    return tuple(write for write in writes if write.acked is not None and after < write.acked <= until)
 
 
 def _none(name: str, writes: tuple[Write, ...], what: str) -> Claim:
     if not writes:
-        return Claim(name, "held", f"No acknowledged writes {what}.")
-    count = "1 acknowledged write" if len(writes) == 1 else f"{len(writes)} acknowledged writes"
+        return Claim(name, "held", f"No acknowledged writes were {what}.")
+    count = "1 acknowledged write was" if len(writes) == 1 else f"{len(writes):,} acknowledged writes were"
     return Claim(name, "broken", f"{count} {what}: {_named([_name(write) for write in writes])}.")
 
 
@@ -186,9 +187,7 @@ def _name(write: Write) -> str:
 def _invented(keys: tuple[str, ...]) -> Claim:
     if not keys:
         return Claim("nothing invented", "held", "Nothing is there that nobody wrote.")
-    return Claim(
-        "nothing invented", "broken", f"{len(keys)} keys hold what nobody wrote: {_named(list(keys))}."
-    )
+    return Claim("nothing invented", "broken", f"Something is there that nobody wrote: {_named(list(keys))}.")
 
 
 def _named(names: list[str]) -> str:

@@ -16,6 +16,8 @@ from redis.retry import Retry
 from drills.rig.subject import Intent, NotAcknowledged, Observed, ProbeFailed, content_hash
 
 PROBE_KEY = "drill:probe"
+# The agent's backups leave this mark in the database, and say so.
+MARK_KEY = "drillyard:mark"
 TIMEOUT = 0.5  # seconds a write or a look waits at most for each answer
 BULK_TIMEOUT = 30.0
 BATCH = 1000
@@ -109,7 +111,7 @@ class RedisSubject:
         client = self.connect(BULK_TIMEOUT)
         try:
             names = [key.decode("utf-8", "replace") for key in client.scan_iter(count=BATCH * 5)]
-            names = sorted(set(names) - {PROBE_KEY})
+            names = sorted(set(names) - {PROBE_KEY, MARK_KEY})
             held = dict(_contents(client, names))
         except (redis.RedisError, OSError) as error:
             raise ProbeFailed(f"It could not be read back: {_said(error)}") from None

@@ -46,10 +46,12 @@ def _file(scene: Scene, pattern: str) -> Path:
 
 def _starts(server: Server) -> bool:
     """Try a start on the files as they are, with the server's own safe setting."""
-    argv = ["redis-server", "--port", "0", "--dir", str(server.folder), "--appendonly", "yes"]
-    process = subprocess.Popen([*argv, "--aof-load-truncated", "no"], stdout=subprocess.PIPE, text=True)
+    argv = ["redis-server", "--port", "0", "--unixsocket", "s", "--dir", str(server.folder)]
+    process = subprocess.Popen(
+        [*argv, "--appendonly", "yes", "--aof-load-truncated", "no"], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
-    started = any("Ready to accept" in line or "no listening" in line for line in process.stdout)
+    started = any("ready to accept" in line.lower() for line in process.stdout)
     process.kill()
     process.wait()
     return started
@@ -59,6 +61,7 @@ def test_a_kill_damages_nothing(server: Server, scene: Scene) -> None:
     """The control: the same strike without damage leaves files that load whole."""
     before = {path.name: path.read_bytes() for path in Path(scene.data_dir, "appendonlydir").iterdir()}
     fault("kill").strike(scene)
+    assert _starts(server)
     assert before == {
         path.name: path.read_bytes() for path in Path(scene.data_dir, "appendonlydir").iterdir()
     }
@@ -105,6 +108,17 @@ def test_flips_are_where_they_were_asked_for(scene: Scene, settings: dict[str, A
     differing = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
     assert differing == list(range(wound.facts["offset"], wound.facts["offset"] + 64))
     assert differing[0] / len(before) == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize(("hit", "starts"), [("command", False), ("value", True)])
+def test_flips_hit_what_they_were_to_hit(server: Server, scene: Scene, hit: str, starts: bool) -> None:
+    """A command's start stops Redis from starting; a value's inside it loads without a word."""
+    for key in range(5):
+        server.client().set(f"long:{key}", "z" * 200)
+    before = _file(scene, "*.incr.aof").read_bytes()
+    at = fault("aof_flip", where=0.9, hit=hit, bytes=16).strike(scene).facts["offset"]
+    assert before[at : at + 1] == (b"z" if hit == "value" else b"*")
+    assert _starts(server) is starts
 
 
 def test_the_grown_length_is_one_length(scene: Scene) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from drills.rig import drill
 from drills.rig.drill import Drill, Place, Result
-from drills.rig.fault import Scene
+from drills.rig.fault import Scene, Wound
 from drills.rig.subject import Subject
 from drills.subjects.redis import RedisSubject
 from tests.rig import standin
@@ -136,6 +136,25 @@ def test_refused_writes_keep_the_clock_running(live: Callable[..., Result], serv
     assert result.verdict.word == "fail"
     assert result.findings.measured.rto is None
     assert "No write was acknowledged after the recovery" in str(result)
+
+
+def test_what_is_seen_after_the_fault_is_taken_back_does_not_count(
+    live: Callable[..., Result], server: Server
+) -> None:
+    """A service that only comes back when the drill heals its own fault was not recovered."""
+
+    class Refusing(standin.Stop):
+        def strike(self, scene: Scene) -> Wound:
+            server.client().config_set("min-replicas-to-write", 1)
+            return Wound("writes are refused")
+
+        def heal(self, scene: Scene, wound: Wound) -> None:
+            server.client().config_set("min-replicas-to-write", 0)
+
+    result = live(harm=Refusing(server), mend=lambda: "done")
+    assert result.verdict.word == "fail"
+    assert result.findings.measured.rto is None
+    assert any(claim.name == "served after" and claim.outcome == "held" for claim in result.verdict.claims)
 
 
 def test_a_writer_nobody_acknowledged_is_unverified(live: Callable[..., Result], server: Server) -> None:
