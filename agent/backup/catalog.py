@@ -14,7 +14,7 @@ from agent.transport.ask import Action, Done, Put, Sh
 
 _VERSION = 1
 _NONE = 44
-_READ = f'if [ -e "$1" ]; then cat "$1"; else exit {_NONE}; fi'
+_READ = f'# read the history of backups\nif [ -e "$1" ]; then cat "$1"; else exit {_NONE}; fi'
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def find(service: Service, backups: Iterable[Backup], name: str) -> Backup:
         if name in ("", each.id):
             return each
     listed = ", ".join(each.id for each in known) or "none"
-    raise BackupDamaged(
-        f"{service.host}: expected backup {name or '(any)'} in the history, found {listed}."
-    )
+    raise BackupDamaged(f"{service.host}: expected backup {name or '(any)'} in the history, found {listed}.")
 
 
 def _read_all(service: Service) -> Action[tuple[Backup, ...]]:

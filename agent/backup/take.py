@@ -15,6 +15,7 @@ from agent.transport.ask import Action, Clock, Done, Sh
 _RESERVE = 64 << 20
 
 _ROOM = """\
+# the room on the backup volume
 set -eu
 umask 027
 mkdir -p "$1/$2" "$1/metadata"
@@ -23,6 +24,7 @@ df -B1 --output=avail,size "$1/$2" | tail -n 1
 """
 
 _FINISH = """\
+# checksum and final name of the backup
 set -eu
 umask 027
 partial=$1 path=$2

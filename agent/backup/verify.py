@@ -13,6 +13,7 @@ from agent.inventory.model import Service
 from agent.transport.ask import Action, Clock, Done, Note, Sh
 
 _SUMS = """\
+# size and checksum of the backup
 if [ ! -f "$1" ]; then echo missing; exit 0; fi
 stat -c %s "$1"
 sha256sum "$1" | cut -d' ' -f1

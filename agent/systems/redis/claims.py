@@ -11,6 +11,7 @@ from agent.transport.ask import Action, Clock, Done, Sh, Until
 CANARY = "drillyard:canary"
 
 _FILES = """\
+# are the files there, and its own
 set -eu
 [ -s "$1" ] || { echo "the manifest $1 is not there"; exit 0; }
 find "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"

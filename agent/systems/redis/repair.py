@@ -16,6 +16,7 @@ from agent.transport.ask import Action, Clock, Done, Note, Sh, Until
 RESERVE = 64 << 20
 
 _SIZES = """\
+# sizes of log, dump and backup, and the free room
 set -eu
 for place in "$1/$2" "$1/$3" "$4"; do
   if [ -n "$place" ] && [ -e "$place" ]; then du -sb "$place" | cut -f1; else echo 0; fi
@@ -25,6 +26,7 @@ df -B1 --output=avail "$1" | tail -n 1
 
 # The copy gets its name only when it is whole; a file that grew meanwhile must begin with its copy.
 _KEEP = """\
+# copy the files beside and compare them
 set -eu
 from=$1 to=$2; shift 2
 if [ ! -d "$to" ]; then
@@ -43,8 +45,18 @@ du -sb . | cut -f1
 find . -type f | wc -l
 """
 
+_OWNER = """\
+# give the files back to their user
+set -eu
+chown -c "$2:" "$1"
+chmod -c u+rwx "$1"
+if [ -e "$1/$3" ]; then chown -cR "$2:" "$1/$3"; chmod -cR u+rwX "$1/$3"; fi
+if [ -e "$1/$4" ]; then chown -c "$2:" "$1/$4"; fi
+"""
+
 # Each line may have been done by a run that was killed: a second one goes on where that one stopped.
 _PROMOTE = """\
+# put the rebuilt log in its place
 set -eu
 data=$1 name=$2 work=$3 kept=$4 owner=$5
 if [ -d "$work/$name" ]; then
@@ -192,8 +204,7 @@ def hold_dump(redis: Redis) -> Action[None]:
 def fix_owner(redis: Redis) -> Action[int]:
     """Give the data directory's own files back to Redis's user; return how many were changed."""
     done: Done = yield Sh(
-        'set -eu; chown -c "$2:" "$1"; chmod -c u+rwx "$1"; [ -e "$1/$3" ] || exit 0; '
-        'chown -cR "$2:" "$1/$3"; chmod -cR u+rwX "$1/$3"; [ ! -e "$1/$4" ] || chown -c "$2:" "$1/$4"',
+        _OWNER,
         redis.data_dir,
         redis.user,
         redis.aof_dir,

@@ -1,0 +1,88 @@
+"""The table of commands against a real server, and the programs as they travel."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.payload import bundle
+from agent.payload.commands import DENIED, KNOWN, RELATIVE, Verb, fits, keys_of, with_others
+from tests.systems.server import redis_here
+
+
+def test_table_is_the_servers(tmp_path: Path) -> None:
+    """Every writing command of a real server is in the table, with its words and keys."""
+    with redis_here(tmp_path) as here:
+        here.start()
+        listed = here.client.execute_command("COMMAND")
+    for name, facts in listed.items():
+        ours = Verb(*(facts[key] for key in ("arity", "first_key_pos", "last_key_pos", "step_count")))
+        if "write" in facts["flags"] and name not in ("restore-asking", "pfdebug"):
+            assert KNOWN[name.encode()] == ours, name
+        elif name.encode() in KNOWN:
+            assert KNOWN[name.encode()].arity == ours.arity, name
+    assert set(KNOWN) >= DENIED | RELATIVE
+
+
+def test_keys_and_words() -> None:
+    """Keys stand where the table says; a command with too few or too many words does not fit."""
+    assert keys_of(KNOWN[b"mset"], [b"mset", b"a", b"1", b"b", b"2"]) == [b"a", b"b"]
+    assert keys_of(KNOWN[b"del"], [b"del", b"a", b"b"]) == [b"a", b"b"]
+    assert keys_of(KNOWN[b"flushall"], [b"flushall"]) == []
+    assert fits(KNOWN[b"set"], 5)
+    assert not fits(KNOWN[b"set"], 2)
+    assert not fits(KNOWN[b"incr"], 3)
+    assert fits(with_others(["JSON.SET"])[b"json.set"], 4)
+
+
+def pythons() -> list[str]:
+    """This Python, and the oldest we promise to run on where the machine has one that works."""
+    old = shutil.which("python3.9")
+    works = old and not subprocess.run([old, "-V"], capture_output=True, check=False).returncode
+    return [sys.executable, *([old] if old and works else [])]
+
+
+@pytest.mark.parametrize("name", ["aof", "check", "rebuild"])
+def test_programs_run_from_stdin_with_nothing_installed(name: str, tmp_path: Path) -> None:
+    """Each program is one text that an isolated Python runs; an impossible task is a sentence and code 1."""
+    spec = {
+        "do": "inspect",
+        "data_dir": str(tmp_path / "none"),
+        "aof_dir": "a",
+        "aof_name": "b",
+        "user": "root",
+    }
+    spec |= {"path": str(tmp_path / "none.rdb"), "work": str(tmp_path / "none" / "work"), "depth": "opens"}
+    for python in pythons():
+        done = subprocess.run(
+            [python, "-I", "-", json.dumps(spec)],
+            input=bundle.program(name),
+            capture_output=True,
+            cwd="/",
+            check=False,
+        )
+        if name == "check":
+            assert json.loads(done.stdout)["state"] == "missing"
+        else:
+            assert done.returncode == 1
+            assert b"none" in done.stderr
+            assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "module", sorted(Path(bundle.__file__).parent.glob("*.py")), ids=lambda path: path.stem
+)
+def test_programs_are_python_3_9(module: Path) -> None:
+    """What travels must be read by the oldest Python we promise, and import nothing that is not there."""
+    tree = ast.parse(module.read_text("utf-8"), feature_version=(3, 9))
+    for node in ast.walk(tree):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            assert name.startswith("agent.payload") or name.split(".")[0] in sys.stdlib_module_names

@@ -1,0 +1,152 @@
+"""What the actions make of a server's answers, and of a host that is not as it should be."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import msgspec
+import pytest
+
+from agent.errors import BadInventory, NoRoom, NotInTime, ProofFailed, ServiceRefused, StepFailed
+from agent.inventory.model import Service
+from agent.secrets import Secret
+from agent.systems import redis
+from agent.systems.redis.server import Redis, Reply, read
+from agent.transport.ask import Done
+from agent.transport.fake import FakeRoad
+from agent.transport.perform import perform
+from tests.systems.server import Here
+
+
+def test_settings_have_defaults_and_are_checked() -> None:
+    """A service needs no settings; a wrong type or a written-out password is refused with its place."""
+    system = Redis.of(Service("redis", "r1", "systemd", "redis-server"))
+    assert (system.port, system.manifest) == (
+        6379,
+        "/var/lib/redis/appendonlydir/appendonly.aof.manifest",
+    )
+    with pytest.raises(BadInventory):
+        Redis.of(Service("redis", "r1", "systemd", "u", {"port": "6379"}))
+    with pytest.raises(BadInventory):
+        Redis.of(Service("redis", "r1", "systemd", "u", {"password": "secret"}))
+
+
+def test_a_wrong_password_is_refused_before_anything(here: Here) -> None:
+    """A server that does not accept our password is an error of its own, for every look."""
+    here.start()
+    os.environ["DRILLYARD_TEST_OTHER"] = "wrong"
+    system = here.with_settings(password=Secret("env", "DRILLYARD_TEST_OTHER", "tests"))
+    for action in (redis.status, redis.inspect, redis.prove, redis.count):
+        with pytest.raises(ServiceRefused, match="another password"):
+            here.do(action(system))
+    with pytest.raises(ServiceRefused):
+        here.do(redis.ping(here.with_settings(password=None), within=1))
+
+
+@pytest.mark.parametrize(
+    ("done", "reply"),
+    [
+        (Done(0, b"PONG\n"), Reply("ok", "PONG")),
+        (Done(0, b"LOADING Redis is loading the dataset in memory\n"), Reply("loading", "")),
+        (
+            Done(1, b"", b"Could not connect to Redis at 127.0.0.1:6379: Connection refused\n"),
+            Reply("down", ""),
+        ),
+        (Done(0, b"MISCONF Errors writing to the AOF file: No space left on device\n"), Reply("error", "")),
+        (Done(1, b"OOM command not allowed when used memory > 'maxmemory'.\n"), Reply("error", "")),
+        (Done(0, b"a value that speaks of NOAUTH\nand more\n"), Reply("ok", "")),
+    ],
+)
+def test_words_decide_not_exit_codes(done: Done, reply: Reply) -> None:
+    """redis-cli ends with 0 on most errors: its words are read."""
+    assert read(Redis("r1"), done).state == reply.state
+
+
+def test_status_of_a_well_and_of_a_dead_server(here: Here) -> None:
+    """A well server has no symptom; one that is down has one, and no traceback."""
+    down = here.do(redis.status(here.system))
+    assert (down.up, len(down.symptoms)) == (False, 1)
+    here.start()
+    up = here.do(redis.status(here.system))
+    assert dataclasses.replace(up, version="") == redis.Status(
+        up=True, reads=True, writes=True, keys=0, role="master", aof="ok"
+    )
+    here.client.config_set("maxmemory", 1)
+    full = here.do(redis.status(here.system))
+    assert not full.writes
+    assert "OOM" in full.symptoms[0]
+
+
+def test_proof_names_the_false_claim(here: Here) -> None:
+    """Each claim that does not hold is named: writing, the log, the files, the keys."""
+    here.start()
+    assert here.do(redis.prove(here.system)).keys == 0
+    with pytest.raises(ProofFailed, match="at least 5 keys, found 0"):
+        here.do(redis.prove(here.system, 5))
+    manifest = here.manifest.read_bytes()
+    here.manifest.unlink()
+    with pytest.raises(ProofFailed, match="manifest"):
+        here.do(redis.prove(here.system))
+    here.manifest.write_bytes(manifest)
+    here.client.config_set("appendonly", "no")
+    with pytest.raises(ProofFailed, match="append-only file is on"):
+        here.do(redis.prove(here.system))
+    here.client.config_set("maxmemory", 1)
+    with pytest.raises(ProofFailed, match="reads and writes"):
+        here.do(redis.prove(here.system))
+    here.kill()
+    with pytest.raises(ProofFailed, match="PONG"):
+        here.do(redis.prove(here.system))
+    with pytest.raises(NotInTime):
+        here.do(redis.ping(here.system, within=0.2))
+
+
+def test_too_little_room_is_refused_with_figures() -> None:
+    """Room is asked for before anything is touched; the sentence has both figures."""
+    road = FakeRoad({"# sizes*": "400000000\n10\n0\n1000000\n"})
+    with pytest.raises(NoRoom, match=r"expected 1,208 MiB free .* found 1 MiB; nothing was touched"):
+        perform(redis.check_room(Redis("r1")), road)
+    road.answer("# sizes*", "400000000\n10\n0\n2000000000\n")
+    room = perform(redis.check_room(Redis("r1")), road)
+    assert (room.free, room.needed) == (2_000_000_000, 1_267_108_874)
+    road.answer("# sizes*", "400000000\n10\n0\n400000000\n")
+    with pytest.raises(NoRoom):
+        perform(redis.keep_copy(Redis("r1")), road)
+    assert all("cp -a" not in command for command in road.commands)
+
+
+def test_a_cut_elsewhere_than_seen_stops_everything(here: Here) -> None:
+    """The tool's cut is compared with the inspection's place."""
+    here.start()
+    here.client.set("a", 1)
+    here.kill()
+    size = here.log.stat().st_size
+    here.log.write_bytes(here.log.read_bytes() + b"torn")
+    with pytest.raises(StepFailed, match=f"end at byte {size - 1} after the cut, found {size}"):
+        here.do(redis.cut(here.system, here.log.name, size - 1))
+
+
+def test_promote_can_be_done_again_and_never_promotes_nothing(here: Here) -> None:
+    """A second promote finds its work done; one without a rebuilt log touches nothing."""
+    here.start()
+    here.client.set("a", 1)
+    here.kill()
+    kept = here.do(redis.keep_copy(here.system))
+    here.manifest.unlink()
+    with pytest.raises(StepFailed):
+        here.do(redis.promote(here.system, kept.path))
+    here.do(redis.rebuild(here.system))
+    for _ in range(2):
+        report = here.do(redis.promote(here.system, kept.path))
+    assert msgspec.json.decode(here.folder.joinpath(report).read_bytes())["keys"] == 1
+    here.start()
+    assert here.client.get("a") == b"1"
+
+
+def test_replica_cannot_be_backed_up(here: Here) -> None:
+    """A replica takes no mark, and is told apart from a server that is merely busy."""
+    here.start()
+    here.client.replicaof("127.0.0.1", "1")
+    with pytest.raises(StepFailed, match="master"):
+        here.do(redis.dump(here.system, str(here.folder / "x.rdb"), "redis_1"))
