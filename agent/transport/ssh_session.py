@@ -63,13 +63,18 @@ def open_session(line: Line) -> paramiko.Channel:
     Raises:
         Gone: the host does not open one; nothing has been asked of it.
     """
-    try:
-        return line.transport.open_session(timeout=line.patience.lost)
-    except paramiko.ChannelException as error:
-        raise Gone(f"the host opens no further session ({error.text})", begun=False) from None
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        line.close()
-        raise Gone(f"the connection broke ({error or type(error).__name__})", begun=False) from None
+    end = time.monotonic() + line.patience.drain
+    while True:
+        try:
+            return line.transport.open_session(timeout=line.patience.lost)
+        except paramiko.ChannelException as error:
+            # Where only one is allowed, sshd may not have cleared the one before away yet.
+            if time.monotonic() > end:
+                raise Gone(f"the host opens no further session ({error.text})", begun=False) from None
+            time.sleep(0.01)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            line.close()
+            raise Gone(f"the connection broke ({error or type(error).__name__})", begun=False) from None
 
 
 def _give(channel: paramiko.Channel, stdin: bytes) -> None:
