@@ -1,0 +1,82 @@
+"""The command line: help, exit codes, one sentence an error."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from agent.cli import main
+from agent.cli.parser import exit_codes
+from tests.documents import ROOT
+
+EXAMPLE = str(ROOT / "inventory/example")
+
+
+def test_help_lists_every_exit_code(capsys):
+    """--help has the whole table, from the errors themselves."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert exit_codes() in shown
+    for code in ("10", "24", "31", "41", "60", "130"):
+        assert f"\n  {code:>3}  " in shown
+
+
+@pytest.mark.parametrize(
+    "verb", ["hosts", "check", "runbooks", "plan", "run", "resume", "unlock", "audit", "backup"]
+)
+def test_every_verb_has_an_example(verb, capsys):
+    """--help of every verb has an example."""
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert f"example:\n  drillyard {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["frobnicate"], 64, "invalid choice"),
+        (["hosts"], 64, "DRILLYARD_INVENTORY"),
+        (["hosts", "-i", "nowhere.yml"], 21, "nowhere.yml"),
+        (["run", "redis_oaf", "-i", EXAMPLE], 22, "Did you mean redis_aof?"),
+        (["run", "redis_aof", "-i", EXAMPLE, "--limit", "redsi"], 22, "redsi"),
+        (["run", "redis_aof", "-i", EXAMPLE, "--set", "x=1"], 64, "no parameter 'x'"),
+        (["run", "redis_aof", "-i", EXAMPLE], 23, "--confirm"),
+        (["resume", "nothing", "--runs", "/nonexistent"], 22, "no run"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, code, said, capsys, monkeypatch, tmp_path):
+    """Each ends with its own code and a sentence, before anything is touched."""
+    monkeypatch.delenv("DRILLYARD_INVENTORY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.startswith("drillyard: ")
+    assert "Traceback" not in shown
+
+
+def test_hosts_as_json(capsys):
+    """One object a host, with what it serves."""
+    assert main(["hosts", "-i", EXAMPLE, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"redis"} <= {system for row in rows for system in row["serves"]}
+
+
+def test_runbooks_in_korean(capsys):
+    """--lang ko gives the titles in Korean."""
+    assert main(["runbooks", "--lang", "ko"]) == 0
+    assert "AOF 파일 손상" in capsys.readouterr().out
+
+
+def test_starting_loads_nothing_heavy():
+    """`hosts` starts without the libraries that only a run needs."""
+    code = (
+        "import sys; from agent.cli import main; main(['hosts', '-i', sys.argv[1]]); "
+        "print(sorted({'fabric', 'paramiko', 'rich', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, EXAMPLE], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

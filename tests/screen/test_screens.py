@@ -1,0 +1,60 @@
+"""What a person sees of a run, in both languages."""
+
+import io
+
+import pytest
+
+from agent.runbook.events import EndEvent, RunEvent, StepEvent
+from agent.screen.live import LiveScreen
+from agent.screen.plain import PlainScreen, pad
+from agent.screen.words import seconds
+
+NIGHT = [
+    RunEvent("r1", "/runs/r1", "redis_aof", "Redis", ("one",)),
+    StepEvent("look", "로그 점검", "one", "started", budget=30),
+    StepEvent("look", "로그 점검", "one", "note", sentence="a note"),
+    StepEvent("look", "로그 점검", "one", "over budget", elapsed=30, budget=30),
+    StepEvent("look", "로그 점검", "one", "done", elapsed=31.4, budget=30),
+    StepEvent("cut", "자르기", "one", "skipped"),
+    StepEvent("start", "시작", "one", "failed", elapsed=2, sentence="it did not start"),
+    EndEvent("r1", "failed", 40, "it did not start", 10, (), "drillyard resume /runs/r1"),
+]
+
+
+@pytest.mark.parametrize("screen", [PlainScreen, LiveScreen])
+def test_a_failed_night(screen):
+    """Steps with their time against their budget, the failure with its reason, and how to go on."""
+    out = io.StringIO()
+    shown = screen(out, "ko")
+    for event in NIGHT:
+        shown.tell(event)
+    text = out.getvalue()
+    assert "31 s / 30 s" in text
+    assert "예상 시간 초과" in text
+    assert "건너뜀" in text
+    assert "it did not start" in text
+    assert "계속하려면: drillyard resume /runs/r1" in text
+    assert "a note" in text
+
+
+def test_quiet_tells_only_what_went_wrong():
+    """--quiet leaves the failures and the end."""
+    out = io.StringIO()
+    shown = PlainScreen(out, quiet=True)
+    for event in NIGHT:
+        shown.tell(event)
+    lines = out.getvalue().splitlines()
+    assert not any("31 s" in line for line in lines)
+    assert lines[-1].startswith("Go on with")
+
+
+def test_hangul_takes_two_columns():
+    """Columns line up whatever the language."""
+    assert len(pad("로그", 10)) == 8
+    assert len(pad("log", 10)) == 10
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.04, "0.0 s"), (75, "75 s"), (725.2, "12 min 05 s")])
+def test_seconds(value, text):
+    """Lengths of time as a person reads them."""
+    assert seconds(value) == text
