@@ -71,7 +71,7 @@ def test_a_whole_log_is_kept_to_the_byte(log: bytes) -> None:
 @given(logs, some.data())
 @settings(max_examples=200, deadline=None)
 def test_damage_never_invents_a_command(log: bytes, data: some.DataObject) -> None:
-    """Overwritten bytes lose commands; nothing is replayed that was no command before, whatever values hold."""
+    """Overwritten bytes lose commands; nothing is replayed that was none before, whatever values hold."""
     at = data.draw(some.integers(0, len(log) - 1))
     junk = data.draw(
         some.binary(min_size=1, max_size=40).filter(lambda junk: junk.strip(b"0123456789") != b"")
