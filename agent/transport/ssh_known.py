@@ -21,10 +21,11 @@ class HostKeys:
 
     def teach(self, client: paramiko.SSHClient, address: str, port: int) -> None:
         """Give a client the keys of this host alone, so that it asks for the type we know."""
-        name = entry(address, port)
+        name, taught = entry(address, port), client.get_host_keys()
         for file in self._files:
             for kind, key in (_read(file).lookup(name) or {}).items():
-                client.get_host_keys().add(name, kind, key)
+                if kind not in (taught.lookup(name) or {}):
+                    taught.add(name, kind, key)
 
     def unknown(self, name: str, key: paramiko.PKey) -> HostKeyRefused:
         """Return the error for a host that stands in no file."""

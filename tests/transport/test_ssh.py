@@ -364,6 +364,22 @@ def with_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
         ssh_login._config.cache_clear()
 
 
+def test_hashed_names_and_a_proxy_command(sshd, tmp_path, monkeypatch):
+    """A known_hosts with hashed names is read, and a ProxyCommand of ~/.ssh/config is gone through."""
+    known = tmp_path / "known_hosts"
+    known.write_text(Path(sshd.known_hosts).read_text())
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", known], check=True, capture_output=True)
+    assert "127.0.0.1" not in known.read_text()
+    (tmp_path / ".ssh").mkdir()
+    through = f"ssh -i {sshd.key_file} -o UserKnownHostsFile={known} -p {sshd.port} root@127.0.0.1"
+    (tmp_path / ".ssh/config").write_text(
+        f"Host alias2\n  HostName 127.0.0.1\n  Port {sshd.port}\n  ProxyCommand {through} -W %h:%p\n"
+    )
+    host = Host("alias2", user="root", key_file=sshd.key_file, known_hosts=str(known))
+    with with_home(monkeypatch, tmp_path), road_to(host) as road:
+        assert road.run(Sh("echo", "through")).text == "through"
+
+
 def test_a_jump_host_is_shared(sshd):
     """Roads through one jump host share one connection to it, and check the key of both."""
     host = sshd.host(jump=f"root@127.0.0.1:{sshd.port}")
