@@ -50,7 +50,7 @@ def grow_length(content: bytearray, at: int) -> Range:
     return place, stop
 
 
-def recover(here: Here, copy: Copy | None) -> tuple[Look, Rebuilt | None]:
+def recover(here: Here, copy: Copy | None, least: int = 1000) -> tuple[Look, Rebuilt | None]:
     """Do what the page does, step by step; a running server is stopped only where the page would."""
     system = here.system
     look = here.do(redis.inspect(system, copy))
@@ -74,7 +74,7 @@ def recover(here: Here, copy: Copy | None) -> tuple[Look, Rebuilt | None]:
         here.do(redis.promote(system, kept.path))
     here.start()
     here.do(redis.ping(system))
-    here.do(redis.prove(system, 1000))
+    here.do(redis.prove(system, least))
     assert here.do(redis.inspect(system, copy)).remedy == "none"
     return look, rebuilt
 
@@ -168,6 +168,85 @@ def test_end_cut_off_before_the_mark(here: Here, gold: Gold) -> None:
     assert rebuilt.foundation == "copy"
     assert here.client.get("key:799") is not None
     assert here.client.llen("list:0") == 40
+
+
+def test_log_that_redis_cut_by_itself(here: Here, gold: Gold) -> None:
+    """With aof-load-truncated yes a server cuts its own log and goes on; the newer copy gives it away."""
+    here.take(gold.data)
+    content = here.log.read_bytes()
+    here.log.write_bytes(content[: content.index(b"*3\r\n$3\r\nSET\r\n$7\r\nkey:400\r\n") + 9])
+    here.start("--aof-load-truncated", "yes")
+    here.client.set("since", "then")
+    look, rebuilt = recover(here, gold.copy)
+    assert (look.remedy, look.alive, look.started_empty) == ("rebuild", True, False)
+    assert rebuilt is not None
+    assert rebuilt.foundation == "base"
+    assert rebuilt.filled_count > len(rebuilt.filled) == 100
+    assert here.client.get("since") == b"then"
+    assert here.client.get("key:799") is not None
+    assert 0 < here.client.ttl("leaving:769") <= 5000
+
+
+def test_two_holes_one_of_them_over_the_mark(here: Here, gold: Gold) -> None:
+    """Where the mark is lost in one of several holes, the base is the ground and the copy fills the gaps."""
+    here.take(gold.data)
+    content = bytearray(here.log.read_bytes())
+    mark = content.index(b"drillyard:mark")
+    hits = [(mark - 2000, mark + 2000), (len(content) // 5, len(content) // 5 + 600)]
+    for first, last in hits:
+        content[first:last] = bytes(last - first)
+    here.log.write_bytes(content)
+    look, rebuilt = recover(here, gold.copy)
+    assert look.remedy == "rebuild"
+    assert rebuilt is not None
+    assert rebuilt.foundation == "base"
+    assert rebuilt.filled_count > 10
+    keys = set(here.client.scan_iter(count=10_000))
+    lost = [number for number in range(1600) if b"key:%d" % number not in keys and number % 40 != 4]
+    # Only what was written between the copy and the end of the hole can be in neither.
+    assert all(number >= 800 for number in lost)
+    assert len(lost) < 60
+
+
+def test_deleted_keys_stay_deleted(here: Here, gold: Gold) -> None:
+    """A key the copy holds and the log deletes later is not brought back by the filling."""
+    here.take(gold.data)
+    content = bytearray(here.log.read_bytes())
+    delete = b"*2\r\n$3\r\nDEL\r\n$6\r\nbase:7\r\n"
+    mark = content.index(b"drillyard:mark")
+    content[mark - 600 : mark + 600] = bytes(1200)
+    content[9000:9100] = bytes(100)
+    here.log.write_bytes(bytes(content) + delete)
+    _, rebuilt = recover(here, gold.copy)
+    assert rebuilt is not None
+    assert rebuilt.filled_count > 0
+    assert not here.client.exists("base:7")
+
+
+def test_dangerous_words_in_a_value_are_not_carried_out(here: Here) -> None:
+    """A value that holds FLUSHALL as RESP, its length damaged: nothing of it is executed."""
+    here.start()
+    evil = b"*1\r\n$8\r\nFLUSHALL\r\n" * 4
+    for number in range(50):
+        here.client.set(f"key:{number}", number)
+    here.client.set("page", evil)
+    here.client.set("last", "word")
+    here.kill()
+    here.log.write_bytes(here.log.read_bytes().replace(b"$%d\r\n*1" % len(evil), b"$9999999\r\n*1"))
+    _, rebuilt = recover(here, None, least=50)
+    assert rebuilt is not None
+    assert here.client.dbsize() == 51
+    assert not here.client.exists("page")
+    assert rebuilt.lost == ("page",)
+
+
+def test_orphans_are_said(here: Here, gold: Gold) -> None:
+    """Files that the manifest does not name are left alone and named."""
+    here.take(gold.data)
+    (here.data / "appendonlydir" / "appendonly.aof.1.incr.aof").write_bytes(b"")
+    look = here.do(redis.inspect(here.system))
+    assert look.remedy == "none"
+    assert "appendonly.aof.1.incr.aof" in look.reasons[-1]
 
 
 def test_damaged_base_with_mark(here: Here, gold: Gold) -> None:

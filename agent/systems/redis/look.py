@@ -151,6 +151,9 @@ def _damage(files: dict[str, Any]) -> list[str]:
 def judge(found: Findings) -> Look:
     """Name the remedy for what was found, with its reasons; decides purely."""
     remedy, reasons, empty = _remedy(found)
+    if found.files["orphans"]:
+        names = ", ".join(found.files["orphans"])
+        reasons.append(f"the manifest does not name {names}: left as they are, they may hold older data")
     files, cut = found.files, found.files["cut"]
     return Look(
         remedy=remedy,
