@@ -21,7 +21,7 @@ setup:
 
 test:
 	$(SETUP) test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 drill:
 	$(SETUP) drill
@@ -33,7 +33,7 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 clean:
 	$(SETUP) clean $(if $(STACK),--only $(STACK))
