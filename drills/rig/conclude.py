@@ -34,7 +34,10 @@ def conclude(
     evidence: Evidence, course: Course, notes: Notes, found: Findings, verdict: Verdict, clock: Clock
 ) -> tuple[str, ...]:
     """Write everything into the run's folder and return the lines of the story."""
-    lines = (*story.tell(course.name, found, verdict), f"Evidence: {evidence.folder}")
+    told = story.tell(course.name, found, verdict)
+    if notes.side_by_side > 1:
+        told.append(f"{notes.side_by_side} stacks ran side by side, which makes every time longer.")
+    lines = (*told, f"Evidence: {evidence.folder}")
     summary = summarise(course, notes, found, verdict, clock)
     evidence.write_json("verdict.json", summary)
     if notes.account is not None:

@@ -82,7 +82,7 @@ class Drill:
         self.place = place
         self.clock = Clock(time.monotonic(), datetime.now(UTC))
         self.evidence = Evidence(place.runs, course.name, self.clock.day)
-        self.notes = Notes(first=course.settings.preload)
+        self.notes = Notes()
 
     def live(self) -> Result:
         """Live through the night and return what it came to; evidence is written whatever happens."""
@@ -147,7 +147,11 @@ class Drill:
             finally:
                 notes.side_by_side = max(notes.side_by_side, stack.engine.stacks_running())
                 notes.looks = notes.looks or probe.looks
-                notes.writes = tuple(ledger.writes())
+                notes.acked = tuple(
+                    write.acked
+                    for write in ledger.writes()
+                    if write.seq >= settings.preload and write.acked is not None
+                )
 
     def _night(self, scene: Scene, clients: _Clients) -> None:
         self._steady("before", scene, clients.probe)
@@ -225,7 +229,8 @@ class Drill:
         end = time.monotonic() + self.settings.patience
         while longest_outage(probe.looks, since=struck) < needed and time.monotonic() < end:
             probe.wait(0.2)
-        signs = [look.error for look in probe.looks if not look.ok and look.ended > struck][:1]
+        errors = [look.error for look in probe.looks if not look.ok and look.ended > struck]
+        signs = [f"reads and writes fail ({error})" for error in errors[:1]]
         if shown := self.course.harm.seen(scene, notes.wound):
             signs.append(shown)
         if longest_outage(probe.looks, since=struck) < needed and signs:

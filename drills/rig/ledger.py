@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,7 +111,7 @@ def read(path: Path) -> Iterator[Write]:
     for line in _whole_lines(path):
         if line.startswith(b'["w"'):
             _, seq, key, kind, content, adds, sent = decode(line)
-            yield Write(seq, key, kind, content, adds, sent, acked.get(seq), errors.get(seq, ""))
+            yield Write(seq, key, sys.intern(kind), content, adds, sent, acked.get(seq), errors.get(seq, ""))
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from drills.rig import rpo, stopwatch
 from drills.rig.account import Account
 from drills.rig.fault import Wound
-from drills.rig.ledger import Write
 from drills.rig.probe import Look
 from drills.rig.recovery import Recovery
 from drills.rig.subject import Observed
@@ -19,11 +18,10 @@ class Notes:
     """Filled in as the night goes on; what an unexpected end leaves as it is, is unknown.
 
     `struck` is the strike's earliest and latest moment, `seen` when damage was seen in the files,
-    `backed_up` when the verified backup was begun. `first` is the writer's first number. Times are of the
-    controller's monotonic clock.
+    `backed_up` when the verified backup was begun, `acked` when the writer's writes were acknowledged. Times
+    are of the controller's monotonic clock.
     """
 
-    first: int
     struck: tuple[float, float] | None = None
     wound: Wound | None = None
     effect: str = ""
@@ -33,7 +31,7 @@ class Notes:
     observed: Observed | None = None
     account: Account | None = None
     looks: tuple[Look, ...] = ()
-    writes: tuple[Write, ...] = ()
+    acked: tuple[float, ...] = ()
     claims: list[Claim] = field(default_factory=list)
     broke: str = ""
     side_by_side: int = 0
@@ -45,9 +43,8 @@ def find(notes: Notes, *, rto: float, rpo_objective: float, verified: int) -> Fi
     """Return what the notes come to, against objectives in seconds; pure."""
     ended = notes.recovery.ended if notes.recovery else ""
     restored = notes.recovery.restored if notes.recovery else None
-    acked = [write.acked for write in notes.writes if write.acked is not None and write.seq >= notes.first]
     struck = notes.struck[1] if notes.struck else None
-    before = [when for when in acked if struck is not None and when <= struck]
+    before = [when for when in notes.acked if struck is not None and when <= struck]
     return Findings(
         rto_objective=rto,
         rpo_objective=rpo_objective,
@@ -61,7 +58,7 @@ def find(notes: Notes, *, rto: float, rpo_objective: float, verified: int) -> Fi
         rpo=_rpo(notes, before),
         account=notes.account,
         acked_before=len(before),
-        resumed=sum(1 for when in acked if restored is not None and when > restored),
+        resumed=sum(1 for when in notes.acked if restored is not None and when > restored),
         seen=tuple(notes.claims),
         broke=notes.broke,
     )

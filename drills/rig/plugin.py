@@ -104,12 +104,13 @@ def night(request: pytest.FixtureRequest) -> Iterator[Night]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Tell the stories of drills that ran in workers, where no screen was."""
+    """Tell the stories of drills that passed in workers, which have no screen; pytest tells the others."""
     if not config.pluginmanager.hasplugin("dsession"):
         return
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for title, text in getattr(report, "sections", ()):
-                if title.endswith(f"teardown {STORY}"):
-                    terminalreporter.section(report.nodeid.rpartition("::")[2])
-                    terminalreporter.write_line(text)
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    failed = {getattr(report, "nodeid", "") for report in reports if getattr(report, "failed", False)}
+    for report in reports:
+        for title, text in getattr(report, "sections", ()):
+            if title == f"Captured {STORY} teardown" and report.nodeid not in failed:
+                terminalreporter.section(report.nodeid.rpartition("::")[2])
+                terminalreporter.write_line(text)

@@ -15,7 +15,7 @@ def tell(name: str, found: Findings, verdict: Verdict) -> list[str]:
     if found.measured.rto is not None:
         lines.append(_outage(found.measured, found.rto_objective))
     if found.account is not None:
-        lines.append(_account(found.account, found.rpo.seconds))
+        lines.append(_account(found.account, found.rpo.seconds, found.rpo_objective))
     if verdict.word != "pass":
         lines += [f"- {reason}" for reason in verdict.reasons]
     return lines
@@ -26,14 +26,16 @@ def _outage(measured: Measured, goal: float) -> str:
     return f"Users were without it for {measured.rto:.1f} s (allowed: {_span(goal)}): {phases}."
 
 
-def _account(account: Account, rpo: float | None) -> str:
+def _account(account: Account, rpo: float | None, goal: float) -> str:
     said = f"Of {account.acknowledged:,} acknowledged writes"
-    if not (account.lost or account.changed):
-        said += " none is lost and none is changed"
-    else:
-        said += f" {len(account.lost):,} are lost and {len(account.changed):,} changed"
+    if account.lost or account.changed:
+        said += f": {len(account.lost):,} lost, {len(account.changed):,} changed"
         if rpo:
-            said += f"; the oldest loss is {_short(rpo)} before the strike"
+            said += f"; the oldest loss is {_short(rpo)} before the strike (allowed: {_span(goal)})"
+    else:
+        said += " none is lost and none is changed"
+    if not account.indeterminate:
+        return f"{said}."
     happened = f"{account.indeterminate_found:,}" if account.indeterminate_found else "none"
     return f"{said}. {account.indeterminate:,} more were never acknowledged; {happened} of them happened."
 

@@ -165,7 +165,7 @@ def _content(found: Findings) -> list[Claim]:
         _none("nothing reordered", account.reordered, "found behind later ones"),
         _invented(account.invented),
         _none("nothing lost after the strike", late, "lost after the strike"),
-        _none("the backup is used", held, "lost although the verified backup held them"),
+        _none("the backup is used", held, "lost although in the verified backup"),
     ]
 
 
