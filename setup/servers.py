@@ -1,4 +1,4 @@
-"""The real servers that the tests speak to: sshd and redis-server, each with its clients."""
+"""The real programs that the tests speak to: sshd with its clients and sudo, redis-server, a second sh."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from setup import apt
 PROGRAMS = {
     "sshd": "openssh-server",
     "ssh": "openssh-client",
+    "sudo": "sudo",
+    "busybox": "busybox-static",
     "redis-server": "redis-server",
     "redis-cli": "redis-tools",
     "redis-check-aof": "redis-tools",

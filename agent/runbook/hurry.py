@@ -54,6 +54,11 @@ class Hurried:
         """Return the host's time."""
         return self.road.clock()
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, where there is time left."""
+        self._left("the next look")
+        self.road.pause(seconds)
+
     def forget(self, run: str) -> None:
         """Remove the job folders of a run."""
         self.road.forget(run)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.errors import ProofFailed, StepFailed
-from agent.systems.redis.server import Redis, ask, info, read, tell
+from agent.errors import ProofFailed
+from agent.systems.redis.server import Redis, ask, info, read
 from agent.transport.ask import Action, Clock, Done, Sh, Until
 
 CANARY = "drillyard:canary"
@@ -157,9 +157,16 @@ def _write(redis: Redis, role: str) -> Action[str]:
         return ""
     now: float = yield Clock()
     word = f"{now:.6f}"
-    try:
-        yield from tell(redis, "SET", CANARY, word, "EX", "60", changes=f"writes and removes {CANARY}")
-        read_back = yield from tell(redis, "GETDEL", CANARY, changes=f"removes {CANARY}")
-    except StepFailed as error:
-        return error.sentence
-    return "" if read_back == word else f"a key just written reads as {read_back!r}"
+    # By stdin, so that the ask reads the same in every plan.
+    done: Done = yield redis.cli(
+        lines=f"SET {CANARY} {word} EX 60\nGETDEL {CANARY}\n",
+        changes=f"writes and removes {CANARY}",
+        again="safe",
+        supposing=Done(0, f"OK\n{word}\n".encode()),
+    )
+    said = done.text.splitlines()
+    if said == ["OK", word]:
+        return ""
+    if said[:1] == ["OK"]:
+        return f"a key just written reads as {' '.join(said[1:])!r}"
+    return said[0] if said else done.complaint

@@ -62,7 +62,7 @@ def dump(redis: Redis, into: str, name: str) -> Action[Dumped]:
             space = yield from info(redis, "keyspace")
             contents = {db: int(what.split(",")[0].split("=")[1]) for db, what in space.items()}
             return Dumped(into, mark, contents, {"redis": server["redis_version"]})
-        yield Note(f"{redis.host}: another snapshot was running; trying again")
+        yield Note("another snapshot was running; trying again")
     raise StepFailed(
         f"{redis.host}: expected a snapshot of our own in {_TRIES} tries, found others each time.",
         do="See who calls BGSAVE or BGREWRITEAOF so often, and run again.",

@@ -265,7 +265,7 @@ def rebuild(redis: Redis, copy: Copy | None = None, started_empty: bool = False)
         redis, "rebuild", spec, changes=f"rebuilds the log in {redis.work}", again="safe", timeout=1600
     )
     rebuilt = msgspec.convert({**found, "report": f"{redis.work}/report.json"}, Rebuilt)
-    yield Note(f"{redis.host}: {rebuilt.why}; {rebuilt.keys} keys, {rebuilt.dropped_bytes} bytes dropped")
+    yield Note(f"{rebuilt.why}; {rebuilt.keys} keys, {rebuilt.dropped_bytes} bytes dropped")
     return rebuilt
 
 
