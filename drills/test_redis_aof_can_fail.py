@@ -29,8 +29,19 @@ def _wrong(night: Night, variant: str, **more: Any) -> tuple[str, str]:
 
 
 def test_the_same_night_with_nothing_wrong_passes(night: Night) -> None:
-    """The control: what makes the nights below fail is what is wrong with them."""
-    night.prove(redis_night(variant="control", settings=QUICK, harm=fault("aof_tail_garbage"), rpo=0))
+    """The control: what makes the nights below fail is what is wrong with them. No file has the password."""
+    passwords: list[str] = []
+
+    def learn(scene: Scene, subject: Subject) -> None:
+        del scene
+        assert isinstance(subject, RedisSubject)
+        passwords.append(subject.password)
+
+    harm = fault("aof_tail_garbage")
+    result = night.prove(redis_night(variant="control", settings=QUICK, harm=harm, rpo=0, meddle=learn))
+    files = [path for path in result.folder.rglob("*") if path.is_file()]
+    assert len(files) > 15
+    assert [path for path in files if passwords[0].encode() in path.read_bytes()] == []
 
 
 def test_without_the_repair_step(night: Night, tmp_path: Path) -> None:

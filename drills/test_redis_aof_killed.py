@@ -42,16 +42,18 @@ def test_redis_aof_killed_at_every_step(night: Night) -> None:
     assert recovery.killed == carried_out
 
 
-@pytest.mark.parametrize("after", [0.05, 0.3, 0.8])
+@pytest.mark.parametrize("after", [0.02, 0.1, 0.3])
 def test_redis_aof_killed_inside_the_repair(night: Night, after: float) -> None:
     """Killed that many seconds into the repair; the damage lies where the backup has everything."""
-    kills = (Kill(_repair(), after=after),)
-    night.prove(
+    repair = _repair()
+    recovery = night.prove(
         redis_night(
             variant=f"killed_in_repair_{after}",
             harm=fault("aof_flip", hit="command"),
             rpo=0,
-            kills=kills,
+            kills=(Kill(repair, after=after),),
             settings=QUICK,
         )
-    )
+    ).recovery
+    assert recovery is not None
+    assert (recovery.killed, recovery.lives) == ([repair], 2)

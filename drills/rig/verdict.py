@@ -144,6 +144,8 @@ def _resumed(found: Findings) -> Claim:
         return Claim(
             "writes resumed", "unknown", "The writer was never acknowledged, not even before the strike."
         )
+    if not found.resumed and found.broke:
+        return Claim("writes resumed", "unknown", "The drill ended before it could see writes resume.")
     if not found.resumed:
         return Claim("writes resumed", "broken", "No write was acknowledged after the recovery.")
     return Claim("writes resumed", "held", f"{found.resumed} writes were acknowledged after the recovery.")

@@ -207,3 +207,16 @@ def test_a_drill_that_breaks_is_unverified_with_evidence(live: Callable[..., Res
     assert result.verdict.word == "unverified"
     assert "ZeroDivisionError: rig" in str(result)
     assert _verdict(result)["acknowledged"] is None
+
+
+def test_an_interrupted_drill_leaves_evidence(live: Callable[..., Result], tmp_path: Path) -> None:
+    """Ctrl-C ends the drill, and what is known by then is written down."""
+
+    def interrupt(_scene: Scene, _subject: Subject) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        live(meddle=interrupt)
+    told = json.loads((tmp_path / "runs/latest/verdict.json").read_text())
+    assert told["verdict"] == "unverified"
+    assert "interrupted" in told["reasons"][0]
