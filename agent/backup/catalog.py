@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.backup.model import Backup, volume
-from agent.errors import BackupDamaged
+from agent.errors import BackupDamaged, NoBackup
 from agent.inventory.model import Service
 from agent.transport.ask import Action, Done, Put, Sh
 
@@ -49,14 +49,17 @@ def find(service: Service, backups: Iterable[Backup], name: str) -> Backup:
     """Return the backup of that id, or the newest where `name` is empty.
 
     Raises:
-        BackupDamaged: there is none of that id; the sentence lists what there is.
+        NoBackup: there is none of that id, or none at all; the sentence lists what there is.
     """
     known = list(backups)
     for each in known:
         if name in ("", each.id):
             return each
     listed = ", ".join(each.id for each in known) or "none"
-    raise BackupDamaged(f"{service.host}: expected backup {name or '(any)'} in the history, found {listed}.")
+    raise NoBackup(
+        f"{service.host}: expected {f'backup {name}' if name else 'a backup'} in the history, found {listed}.",
+        do=f"Take one: drillyard backup take {service.system}.",
+    )
 
 
 def _read_all(service: Service) -> Action[tuple[Backup, ...]]:

@@ -8,6 +8,7 @@ from agent.record import audit
 
 @pytest.fixture
 def book(tmp_path):
+    """An audit of three runs."""
     for run in ("r1", "r2", "r3"):
         audit.note(tmp_path, "run", run=run, reason="rehearsal")
     return tmp_path

@@ -34,7 +34,7 @@ def test_damage_in_the_middle_is_refused(tmp_path):
     """A journal whose middle cannot be read is not guessed at."""
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"kind":"run"}\nnot json\n{"kind":"end"}\n')
-    with pytest.raises(BadJournal, match="journal.jsonl:2"):
+    with pytest.raises(BadJournal, match=r"journal\.jsonl:2"):
         list(read_journal(path))
 
 
@@ -46,5 +46,5 @@ def test_secrets_are_masked(tmp_path, monkeypatch):
     Secret("env", "DRILLYARD_TEST_SECRET").reveal()
     Journal(tmp_path / "journal.jsonl").write("answer", out='it is pa"ss word here')
     text = (tmp_path / "journal.jsonl").read_text()
-    assert "word here" not in json.dumps(text) or "pa" not in text.split('"out"')[1].split("here")[0]
-    assert "••••" in json.loads(text)["out"]
+    assert "ss word" not in text
+    assert json.loads(text)["out"] == "it is •••• here"
