@@ -79,22 +79,23 @@ class Recovery:
 
     @property
     def changing(self) -> float | None:
-        """When it began its first step that altered a host."""
-        altered = {each.event["step"] for each in self.told if each.is_step() and each.event.get("changed")}
-        return next(
-            (
-                each.at
-                for each in self.told
-                if each.is_step(state="started") and each.event["step"] in altered
-            ),
-            None,
-        )
+        """When it began its first step that altered a host; where none had to be, when it had seen that."""
+        altered = {each.event["step"] for each in self._changes()}
+        begun = [
+            each.at for each in self.told if each.is_step(state="started") and each.event["step"] in altered
+        ]
+        return begun[0] if begun else self._seen_sound()
 
     @property
     def restored(self) -> float | None:
-        """When it had done its last step that altered a host."""
+        """When it had done its last step that altered a host; where none had to be, when it had seen that."""
         ends = [each.at for each in self._changes() if each.event["state"] == "done"]
-        return ends[-1] if ends else None
+        return ends[-1] if ends else self._seen_sound()
+
+    def _seen_sound(self) -> float | None:
+        if self.ended != "done" or self._changes():
+            return None
+        return next((each.at for each in self.told if each.event.get("event") == "end"), None)
 
     def _changes(self) -> list[Told]:
         return [

@@ -80,7 +80,7 @@ def judge(found: Findings) -> Verdict:
 def _claims(found: Findings) -> list[Claim]:
     claims = []
     if found.broke:
-        claims.append(Claim("drill", "unknown", f"The drill itself broke: {found.broke}"))
+        claims.append(Claim("drill", "unknown", f"The drill did not come to its end: {found.broke}"))
     claims.append(_effect(found))
     if found.struck is not None and found.effect:
         claims += [_agent(found), _rto(found), _rpo(found), _resumed(found)]

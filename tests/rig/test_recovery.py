@@ -86,7 +86,25 @@ def test_how_it_ends_is_told(tmp_path: Path, page: str, ended: str, said: str) -
     assert (told.ended, told.said) == (ended, said)
 
 
-def test_an_agent_that_changes_nothing_has_no_such_moment(tmp_path: Path) -> None:
-    """Without a changing step there is no time at which it decided."""
-    assert Recovery(1.0).changing is None
-    assert Recovery(1.0).restored is None
+def _told(*events: tuple[str, str, bool]) -> list[Told]:
+    return [
+        Told(float(at), {"event": "step", "step": step, "state": state, "changed": changed})
+        for at, (step, state, changed) in enumerate(events)
+    ]
+
+
+def test_what_the_proofs_write_is_no_change() -> None:
+    """A proof that writes and reads back does not put off the moment of the restoration."""
+    told = _told(("start", "started", False), ("start", "done", True), ("proof", "started", False))
+    told += _told(("proof", "done", True))
+    recovery = Recovery(0.0, told, "done", proofs=frozenset({"proof"}))
+    assert (recovery.changing, recovery.restored) == (0.0, 1.0)
+
+
+def test_an_agent_that_need_not_change_anything_is_timed_to_its_end() -> None:
+    """Where it looked and found all well its end is the moment; where it did not get there, there is none."""
+    told = [*_told(("look", "started", False), ("look", "done", False)), Told(2.5, {"event": "end"})]
+    well = Recovery(0.0, told, "done")
+    assert (well.changing, well.restored) == (2.5, 2.5)
+    failed = Recovery(0.0, told, "failed")
+    assert (failed.changing, failed.restored) == (None, None)
