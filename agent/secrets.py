@@ -36,12 +36,14 @@ class Secret:
         Raises:
             BadInventory: the reference leads nowhere, or to an empty text.
         """
-        text = {"env": self._from_env, "file": self._from_file, "command": self._from_command}[self.kind]()
+        text = self._text()
         if not text:
             raise BadInventory(f"{self.at}: the secret !{self.kind} {self.where} is empty.")
-        with _lock:
-            _seen.add(text)
+        never_show(text)
         return text
+
+    def _text(self) -> str:
+        return {"env": self._from_env, "file": self._from_file, "command": self._from_command}[self.kind]()
 
     def _from_env(self) -> str:
         try:
@@ -76,13 +78,21 @@ class Secret:
         return f"Secret(!{self.kind} {self.where})"
 
 
+def never_show(text: str) -> None:
+    """Mask a text from now on in everything we write."""
+    with _lock:
+        _seen.add(text)
+
+
 def _forms() -> list[str]:
-    """Every way a revealed secret may stand in a text: plain, quoted for a shell, escaped in JSON."""
+    """Every way a revealed secret may stand in a text: plain, quoted for a shell, escaped by JSON or repr."""
     with _lock:
         known = set(_seen)
-    forms = known | {shlex.quote(secret)[1:-1] for secret in known if shlex.quote(secret) != secret}
-    forms |= {json.dumps(secret)[1:-1] for secret in known}
-    return sorted(forms, key=len, reverse=True)
+    # Our journal escapes what is not ASCII, our audit and screens do not.
+    known |= {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for secret in known for ascii_ in (True, False)}
+    known |= {repr(secret)[1:-1] for secret in known}
+    known |= {shlex.quote(secret)[1:-1] for secret in known if shlex.quote(secret) != secret}
+    return sorted(known, key=len, reverse=True)
 
 
 def mask(text: str) -> str:

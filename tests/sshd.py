@@ -18,14 +18,17 @@ import pytest
 
 from agent.inventory.model import Host
 
+CLERK = 'it\'s "a" $pass; 비밀'
+"""The password of `clerk`."""
+
 
 @dataclass(frozen=True)
 class Sshd:
     """A running sshd: where it listens, who may log in, and the file that knows its key.
 
-    It runs in a mount namespace whose accounts are its own: root, `operator` who may sudo without a
-    password, and `guest` who may not. `accounts` is False where the machine forbids such a namespace;
-    then only `user` can log in.
+    It runs in a mount namespace whose accounts are its own: root, `operator` who may sudo without a password,
+    `clerk` who may with the password CLERK, and `guest` who may not. `accounts` is False where the machine
+    forbids such a namespace; then only `user` can log in.
     """
 
     folder: Path
@@ -135,20 +138,24 @@ def _write_accounts(folder: Path) -> None:
     known = Path("/etc/passwd").read_text().splitlines()
     users = [f"root:x:0:0::{folder}/root:/bin/bash", *(line for line in known if line[:7] != "root:x:")]
     (folder / "root").mkdir()
-    for number, name in ((19771, "operator"), (19772, "guest")):
+    for number, name in ((19771, "operator"), (19772, "guest"), (19773, "clerk")):
         home = folder / name
         home.mkdir()
         os.chown(home, number, number)
         users.append(f"{name}:x:{number}:{number}::{home}:/bin/bash")
     (folder / "passwd").write_text("\n".join(users) + "\n")
     groups = Path("/etc/group").read_text()
-    (folder / "group").write_text(f"{groups}operator:x:19771:\nguest:x:19772:\n")
-    (folder / "shadow").write_text(
-        Path("/etc/shadow").read_text() + "operator:*:19000::::::\nguest:*:19000::::::\n"
-    )
+    (folder / "group").write_text(f"{groups}operator:x:19771:\nguest:x:19772:\nclerk:x:19773:\n")
+    secret = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"], input=CLERK, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    logins = (("operator", "*"), ("guest", "*"), ("clerk", secret))
+    lines = "".join(f"{name}:{secret}:19000::::::\n" for name, secret in logins)
+    (folder / "shadow").write_text(Path("/etc/shadow").read_text() + lines)
     (folder / "shadow").chmod(0o640)
     (folder / "sudoers").write_text(
-        "Defaults env_reset\nroot ALL=(ALL) ALL\noperator ALL=(ALL) NOPASSWD: ALL\n"
+        "Defaults env_reset, passwd_tries=1\nroot ALL=(ALL) ALL\n"
+        "operator ALL=(ALL) NOPASSWD: ALL\nclerk ALL=(ALL) ALL\n"
     )
     (folder / "sudoers").chmod(0o440)
 

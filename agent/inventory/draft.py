@@ -85,7 +85,7 @@ class Draft:
 
     def group(self, name: str, at: Where) -> GroupDraft:
         """Return the group of that name, new or known."""
-        if not name.strip() or any(letter in name for letter in ":,!&[]{}~ "):
+        if not name.strip() or any(letter in name for letter in ":,!&[]{}~@ "):
             raise BadInventory(f"{at}: {name!r} is no name for a group; letters, digits, - and _ are.")
         return self.groups.setdefault(name, GroupDraft(name))
 
@@ -101,10 +101,14 @@ class Draft:
             document = Document({}, at.file, {(): at.line})
             found = {"ansible_port": Value(int(port[:9]), document, ())} | found
         for one in names:
-            if not one.strip() or any(letter in one for letter in ",!&{}~ /") or one.startswith("-"):
-                raise BadInventory(f"{at}: {one!r} is no name for a host.")
-            self.hosts.setdefault(one, HostDraft(one, at)).vars.update(found)
-            self.groups[group].hosts[one] = None
+            self.add_host(group, one, at, found)
+
+    def add_host(self, group: str, name: str, at: Where, found: Layer) -> None:
+        """Put one host, named as it is, into a group, with its variables."""
+        if not name.strip() or any(letter in name for letter in ",!&{}~ /") or name.startswith(("-", "@")):
+            raise BadInventory(f"{at}: {name!r} is no name for a host.")
+        self.hosts.setdefault(name, HostDraft(name, at)).vars.update(found)
+        self.groups[group].hosts[name] = None
 
     def add_child(self, parent: str, child: str, at: Where) -> None:
         """Put a group below another.

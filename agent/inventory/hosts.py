@@ -6,12 +6,14 @@ from typing import Any
 
 from agent.errors import BadInventory
 from agent.inventory.draft import HostDraft, Layer, Value, type_name
+from agent.inventory.links import linked
 from agent.inventory.model import Host, Where
 from agent.inventory.precedence import merged
 from agent.inventory.references import resolved
 from agent.inventory.serves import services
 from agent.inventory.ssh_args import SshArgs, read_ssh_args
 from agent.naming import did_you_mean
+from agent.secrets import Secret
 
 _ROADS = {
     "ssh": "ssh",
@@ -31,6 +33,7 @@ def host_of(draft: HostDraft, groups: tuple[str, ...], layers: list[Layer]) -> H
     Raises:
         BadInventory: a variable of ours or of Ansible's connection is not what it should be.
     """
+    layers = linked(layers)
     found = merged(layers)
     read = _Reader(draft.name, found)
     road = _road(draft.name, found)
@@ -44,6 +47,7 @@ def host_of(draft: HostDraft, groups: tuple[str, ...], layers: list[Layer]) -> H
         port=read.port(),
         user=read.text("ansible_user", "ansible_ssh_user"),
         become=read.flag("ansible_become"),
+        become_password=read.secret("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"),
         key_file=key_file or args.key_file,
         known_hosts=read.path("drillyard_known_hosts") or args.known_hosts,
         jump=args.jump,
@@ -52,6 +56,7 @@ def host_of(draft: HostDraft, groups: tuple[str, ...], layers: list[Layer]) -> H
         groups=groups,
         services=services(draft.name, layers),
         vars={name: value.data for name, value in found.items()},
+        places={name: value.at() for name, value in found.items()},
         at=draft.at,
     )
 
@@ -95,6 +100,14 @@ class _Reader:
         _, value = self._first(names)
         return resolved(text, value.at()) if text and value else ""
 
+    def secret(self, *names: str) -> Secret | None:
+        name, value = self._first(names)
+        if value is None or value.data is None or value.data == "":
+            return None
+        if not isinstance(value.data, Secret):
+            raise self._wrong(name, "a reference to a secret", value)
+        return value.data
+
     def port(self) -> int:
         name, value = self._first(("ansible_port", "ansible_ssh_port"))
         if value is None or value.data is None:
@@ -134,7 +147,8 @@ class _Reader:
         return names[0], None
 
     def _wrong(self, name: str, expected: str, value: Value) -> BadInventory:
-        shown: Any = repr(value.data) if isinstance(value.data, str | int | float) else type_name(value.data)
+        plain = isinstance(value.data, str | int | float) and "pass" not in name
+        shown: Any = repr(value.data) if plain else type_name(value.data)
         return BadInventory(f"{value.at()}: {name} of {self._host} should be {expected}, found {shown}.")
 
 

@@ -90,10 +90,10 @@ class Service:
 class Host:
     """One host: how to get there, what it serves, every variable it ends up with.
 
-    `road` is ssh, local or docker (from `ansible_connection`). `become` runs changing steps as root by
-    sudo. `known_hosts` is the file its key must stand in ("" = the user's own). `environment` is
-    `production`, `rehearsal` or whatever the variable `env` says. `state_dir` is the folder on the host
-    for locks and jobs.
+    `road` is ssh, local or docker (from `ansible_connection`). `become` runs changing steps as root by sudo,
+    and `become_password` is told to it where it asks. `known_hosts` is the file its key must stand in
+    ("" = the user's own). `environment` is `production`, `rehearsal` or whatever the variable `env` says.
+    `state_dir` is the folder on the host for locks and jobs.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Host:
     port: int = 22
     user: str = ""
     become: bool = False
+    become_password: Secret | None = None
     key_file: str = ""
     known_hosts: str = ""
     jump: str = ""
@@ -110,6 +111,7 @@ class Host:
     groups: tuple[str, ...] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, Where] = field(default_factory=dict)
     at: Where = Where("")
 
     def service(self, system: str) -> Service:

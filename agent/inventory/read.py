@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import BadInventory
-from agent.inventory.document import read_document
 from agent.inventory.draft import Draft
 from agent.inventory.hosts import host_of
 from agent.inventory.ini_layout import read_ini
+from agent.inventory.json_layout import is_listing, read_listing
 from agent.inventory.model import Inventory
 from agent.inventory.precedence import layers_by_host
-from agent.inventory.references import TAGS
+from agent.inventory.script import is_program, read_program
+from agent.inventory.sources import read_source
 from agent.inventory.vars_files import VarsFiles
 from agent.inventory.yaml_layout import read_yaml
 
@@ -35,8 +36,9 @@ _NOT_SOURCES = (
 def read_inventory(*sources: Path) -> Inventory:
     """Return the inventory that lies in `sources`, later ones winning over earlier ones.
 
-    A source is a file in Ansible's YAML or INI layout, or a folder of such files; group_vars/ and
-    host_vars/ lie beside the file or in the folder. No secret is resolved.
+    A source is a file in Ansible's YAML or INI layout, the JSON of `ansible-inventory --list`, a program that
+    prints such JSON, or a folder of these; group_vars/ and host_vars/ lie beside the file or in the folder.
+    No secret is resolved, but a file that Ansible Vault encrypted as a whole is opened.
 
     Raises:
         BadInventory: it cannot be used; the sentence names file and line.
@@ -67,8 +69,13 @@ def _read_source(source: Path, draft: Draft) -> None:
     if not source.exists():
         raise BadInventory(f"{source}: expected an inventory, found no such file or folder.")
     for path in _files(source):
-        if path.suffix in _YAML:
-            read_yaml(read_document(path, BadInventory, TAGS), draft)
+        if is_program(path):
+            read_program(path, draft)
+        elif path.suffix in _YAML:
+            document = read_source(path)
+            # In YAML a list of hosts is a mistake; in JSON it is how Ansible prints an inventory.
+            listing = path.suffix == ".json" and is_listing(document)
+            (read_listing if listing else read_yaml)(document, draft)
         else:
             read_ini(path, draft)
 

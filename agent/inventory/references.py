@@ -10,6 +10,7 @@ from typing import Any
 from agent.errors import BadInventory
 from agent.inventory.document import Tag
 from agent.inventory.model import Where
+from agent.inventory.vault import MARK, sealed
 from agent.secrets import Secret
 
 _SECRET_KEY = re.compile(
@@ -19,7 +20,8 @@ _NOT_A_SECRET = re.compile(
     r"(?:^|_)(?:public|host|ssh|sort|partition|primary|foreign)_key$|^key$", re.IGNORECASE
 )
 _REFERENCE = re.compile(r"!(env|file|command)\s+(\S.*)", re.DOTALL)
-_DO = "Write !env NAME, !file PATH or !command LINE in its place."
+_DO = "Write !env NAME, !file PATH, !command LINE or !vault and what it encrypted in its place."
+_CONNECTION = re.compile(r"(?:ansible|drillyard)_|env$")
 
 
 def folder_of(file: str) -> Path:
@@ -48,18 +50,30 @@ def _secret(kind: str, where: str, at: Where) -> Secret:
     return Secret(kind, resolved(where, at) if kind == "file" else where, str(at))
 
 
-def _vault(text: str, at: Where) -> object:
-    del text
-    raise BadInventory(f"{at}: a value encrypted by Ansible Vault is not read yet.", do=_DO)
+def _vault(text: str, at: Where) -> Secret:
+    if not text.startswith(MARK):
+        raise BadInventory(
+            f"{at}: !vault is followed by {text[:20]!r}, expected what ansible-vault encrypted.",
+            do=_DO,
+        )
+    return sealed(text, str(at))
+
+
+def _as_it_is(text: str, at: Where) -> str:
+    del at
+    return text
 
 
 TAGS: Mapping[str, Tag] = {
     "!env": lambda text, at: _secret("env", text, at),
     "!file": lambda text, at: _secret("file", text, at),
     "!command": lambda text, at: _secret("command", text, at),
-    "!unsafe": lambda text, _: text,
+    "!unsafe": _as_it_is,
     "!vault": _vault,
+    "!vault-encrypted": _vault,
 }
+# How `ansible-inventory --list` prints what has a tag in YAML.
+_TAGGED: Mapping[str, Tag] = {"__ansible_vault": _vault, "__ansible_unsafe": _as_it_is}
 
 
 def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str | int, ...] = ()) -> Any:
@@ -72,6 +86,8 @@ def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str 
         BadInventory: a key that names a secret has it written out.
     """
     if isinstance(value, dict):
+        if len(value) == 1 and (tag := next(iter(value))) in _TAGGED and isinstance(value[tag], str):
+            return _TAGGED[tag](value[tag], at(*inner))
         return {name: referenced(name, each, at, (*inner, name)) for name, each in value.items()}
     if isinstance(value, list):
         return [referenced(key, each, at, (*inner, n)) for n, each in enumerate(value)]
@@ -86,8 +102,34 @@ def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str 
     return value
 
 
+def in_vault(cipher: str, file: str, data: Any) -> Any:
+    """Return the data of a file that was encrypted as a whole, its secrets as references into the vault.
+
+    Every text in such a file is a secret, but for connection variables and the settings of a service: of
+    these only what the key calls one.
+    """
+
+    def each(value: Any, place: tuple[str | int, ...], named: bool) -> Any:
+        if isinstance(value, dict):
+            return {key: each(inner, (*place, key), _names_secret(key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [each(inner, (*place, n), named) for n, inner in enumerate(value)]
+        if value is None or isinstance(value, bool | Secret) or value == "":
+            return value
+        open_ = place and (place[0] == "serves" or _CONNECTION.match(str(place[0])))
+        if named or (isinstance(value, str) and not open_ and "{{" not in value):
+            return sealed(cipher, file, place)
+        return value
+
+    return each(data, (), False)
+
+
+def _names_secret(key: str) -> bool:
+    return bool(_SECRET_KEY.search(key)) and not _NOT_A_SECRET.search(key)
+
+
 def _written_out(key: str, value: Any) -> bool:
-    if not _SECRET_KEY.search(key) or _NOT_A_SECRET.search(key):
+    if not _names_secret(key):
         return False
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.errors import BadInventory
-from agent.inventory.document import read_document
 from agent.inventory.draft import Layer, layer
-from agent.inventory.references import TAGS
+from agent.inventory.sources import read_source
 
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
@@ -39,19 +37,9 @@ def read_vars(path: Path) -> Layer:
     """Return the variables of one file.
 
     Raises:
-        BadInventory: it is not a mapping, not sound, or encrypted as a whole.
+        BadInventory: it is not a mapping, not sound, or encrypted and no password opens it.
     """
-    try:
-        with path.open("rb") as file:
-            encrypted = file.read(14) == b"$ANSIBLE_VAULT"
-    except OSError as problem:
-        raise BadInventory(f"{path}: the file cannot be read: {problem.strerror}.") from None
-    if encrypted:
-        raise BadInventory(
-            f"{path}:1: a file encrypted by Ansible Vault is not read yet.",
-            do="Write !env NAME, !file PATH or !command LINE for its secrets in a plain file.",
-        )
-    document = read_document(path, BadInventory, TAGS)
+    document = read_source(path)
     return layer(document, (), document.data)
 
 

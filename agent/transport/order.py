@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -104,6 +104,26 @@ def sealed(argv: tuple[str, ...], secrets: Mapping[str, Secret]) -> tuple[tuple[
     if not names:
         return argv, b""
     return ("sh", "-c", script("secrets"), "sh", *names, "--", *argv), lines
+
+
+def by_sudo(order: Order, password: Secret | None) -> tuple[Order, tuple[str, ...]]:
+    """Return an order that sudo turns into its user, and its argv; nothing of a password stands in either.
+
+    `sudo -S` would hand the password on to the command where sudo does not ask for it. So sudo is given a
+    program to ask, printenv, and as its prompt the name of the variable which that is to print: it gets the
+    password if and only if it asks with that prompt, and the command itself runs without the variable.
+    """
+    # sudo speaks the host's language; its refusals are known by their English words.
+    who = () if order.user == "root" else ("-u", order.user)
+    if password is None:
+        return order, ("env", "LC_ALL=C", "sudo", "-n", *who, "--", *order.argv)
+    asking = ("sudo", "-A", "-p", _PROMPT, *who, "--", "env", "-u", _PROMPT, *order.argv)
+    argv, lines = sealed(("sh", "-c", _ASK, "sh", *asking), {_PROMPT: password})
+    return replace(order, stdin=lines + order.stdin), argv
+
+
+_PROMPT = "DRILLYARD_BECOME"
+_ASK = 'LC_ALL=C SUDO_ASKPASS=$(command -v printenv); export LC_ALL SUDO_ASKPASS; exec "$@"'
 
 
 def plain_order(ask: Sh, me: Me) -> Order:

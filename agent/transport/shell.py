@@ -19,6 +19,7 @@ from agent.transport.order import (
     Me,
     Order,
     Overdue,
+    by_sudo,
     file_name,
     get_order,
     job_of,
@@ -33,6 +34,7 @@ from agent.transport.output import FirstLine, Kept, Raw, Sink, Spill
 
 _REFUSED = re.compile(
     r"^sudo: (?:a (?:terminal|password) is required|no tty present|sorry, you must have a tty|unknown user"
+    r"|\d+ incorrect password attempt|no password was provided"
     r"|account validation|PAM |.*command not found|.*not owned by uid 0)"
     r"|^Sorry, user \S+ (?:is not allowed|may not)|\S+ is not in the sudoers|\S+ is not allowed to run sudo",
     re.MULTILINE,
@@ -160,13 +162,11 @@ class ShellRoad(ABC):
         kept = (f"--preserve-env={','.join(ask.secrets)}",) if ask.secrets else ()
         return ("sudo", "-n", "-u", user, *kept, "--", *argv)
 
-    def _dressed(self, order: Order) -> tuple[str, ...]:
-        """Return the order's argv, by sudo where it is for another user than us."""
+    def _dressed(self, order: Order) -> tuple[Order, tuple[str, ...]]:
+        """Return the order and its argv, by sudo where it is for another user than us."""
         if not self._needs_sudo(order):
-            return order.argv
-        who = () if order.user == "root" else ("-u", order.user)
-        # sudo speaks the host's language; its refusals are known by their English words.
-        return ("env", "LC_ALL=C", "sudo", "-n", *who, "--", *order.argv)
+            return order, order.argv
+        return by_sudo(order, self._to.become_password)
 
     def _needs_sudo(self, order: Order) -> bool:
         me = self._arrive()
@@ -204,7 +204,7 @@ class ShellRoad(ABC):
             err.feed(data)
 
         try:
-            ended = self._carry(order, self._dressed(order), hear, complain)
+            ended = self._carry(*self._dressed(order), hear, complain)
         except Gone as gone:
             self._me = None
             raise self._lost(order, gone, changes, job) from None
@@ -228,6 +228,11 @@ class ShellRoad(ABC):
         if found is None:
             return
         line = found.string[found.start() :].splitlines()[0]
+        if me_asked := self._to.become_password:
+            raise SudoRefused(
+                f"{self.host}: sudo did not let {me.user} run `{order.what}` as {order.user}: {line}.",
+                do=f"See that {me_asked!r} is the password of {me.user} there, and that it may use sudo.",
+            )
         raise SudoRefused(
             f"{self.host}: {me.user} may not run `{order.what}` as {order.user}: {line}.",
             do=f"Allow it on {self.host} (visudo -f /etc/sudoers.d/drillyard): "
