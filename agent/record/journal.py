@@ -25,25 +25,41 @@ def utc_now() -> str:
 class Journal:
     """An append-only file of JSON objects, each with `at` (UTC), `mono` (this process's clock) and `kind`.
 
-    A line is fsynced before `write` returns. A last line torn by a power cut is dropped when the journal
-    is opened again: what it would have said is settled by asking the host.
+    A line is on disk before `write` returns, unless it was written `soon`: then it has left this process, and
+    is on disk before any later line is. Lines written at the same time share one fsync. A last line torn by
+    a power cut is dropped when the journal is opened again: what it would have said is settled by asking the
+    host.
     """
 
     def __init__(self, path: Path) -> None:
         """Open for appending; the folder must exist. A torn last line is cut off."""
         self.path = path
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._syncing = threading.Lock()
+        self._written = 0
+        self._synced = 0
         _cut_torn_line(path)
         self._file = path.open("ab")
 
-    def write(self, kind: str, **fields: Any) -> None:
-        """Append one line, durably; secrets revealed so far are masked in it."""
+    def write(self, kind: str, *, soon: bool = False, **fields: Any) -> None:
+        """Append one line, durably unless `soon`; secrets revealed so far are masked in it."""
         line = {"at": utc_now(), "mono": round(time.monotonic(), 4), "kind": kind, **fields}
         text = mask(json.dumps(line, ensure_ascii=True, separators=(",", ":")))
-        with self._lock:
+        with self._writing:
             self._file.write(text.encode("utf-8") + b"\n")
             self._file.flush()
-            os.fdatasync(self._file.fileno())
+            self._written += 1
+            mine = self._written
+        if not soon:
+            self._sync(mine)
+
+    def _sync(self, mine: int) -> None:
+        """Have the first `mine` lines on disk; who had to wait may find that another's fsync took his along."""
+        with self._syncing:
+            if self._synced < mine:
+                until = self._written
+                os.fdatasync(self._file.fileno())
+                self._synced = until
 
     def close(self) -> None:
         """Let go of the file."""

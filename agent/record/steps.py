@@ -70,9 +70,14 @@ class StepRecord:
         return job
 
     def answered(self, n: int, ask: Ask, answer: Answer) -> None:
-        """Write down what came back."""
+        """Write down what came back.
+
+        It need not be on disk before we go on: a change that follows is, and this line with it; what is asked
+        again without it is a look, or a job whose outcome the host has kept.
+        """
         self.journal.write(
             "answer",
+            soon=True,
             step=self.step,
             host=self.host,
             attempt=self.attempt,

@@ -122,7 +122,13 @@ class OneStep:
     def _attempt(self, attempt: int, begun: float) -> Ended:
         answers = self.past.answers if self.past and self.past.attempt == attempt else {}
         self.journal.write(
-            "step", step=self.step.id, host=self.host.name, attempt=attempt, state="started", do=self.step.do
+            "step",
+            soon=True,
+            step=self.step.id,
+            host=self.host.name,
+            attempt=attempt,
+            state="started",
+            do=self.step.do,
         )
         self._tell("started")
         record = StepRecord(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 from agent.errors import Unreachable
 from agent.inventory import Host
 from agent.transport import open_road
 from agent.transport.road import Road
 
+T = TypeVar("T")
+
 
 class Reach:
     """Roads by host name. `lost` holds, for each host that could not be reached, why.
 
-    `spill` is the folder for outputs too long to keep in memory; `forks` bounds how many are opened at
-    a time.
+    `spill` is the folder for outputs too long to keep in memory; `forks` bounds how many hosts are opened,
+    and worked on, at a time.
     """
 
     def __init__(self, hosts: Iterable[Host], *, spill: Path | None = None, forks: int = 8) -> None:
@@ -25,21 +28,30 @@ class Reach:
         self.roads: dict[str, Road] = {}
         self.lost: dict[str, Unreachable] = {}
         self._spill = spill
-        self._forks = forks
+        self._pool = ThreadPoolExecutor(max(1, forks), thread_name_prefix="host")
 
     def __enter__(self) -> Reach:
         """Open every road that can be opened."""
-        if len(self.hosts) == 1:
-            self._open(self.hosts[0])
-            return self
-        with ThreadPoolExecutor(self._forks) as pool:
-            list(pool.map(self._open, self.hosts))
+        self.each(self._open, self.hosts)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close every road."""
+        """Close every road; what is in flight is lost with its road."""
         for road in self.roads.values():
             road.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    def each(self, do: Callable[[Host], T], hosts: Sequence[Host]) -> list[T]:
+        """Do something for every host, side by side, and return what came of it in their order.
+
+        Raises:
+            the first error, when all have come to an end.
+        """
+        if len(hosts) == 1:
+            return [do(hosts[0])]
+        under_way = [self._pool.submit(do, host) for host in hosts]
+        wait(under_way)
+        return [each.result() for each in under_way]
 
     def to(self, host: Host) -> Road:
         """Return the road to a host.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from agent.runbook.one_step import Ended, OneStep
 from agent.runbook.order import Order
 from agent.runbook.reach import Reach
 from agent.transport.perform import perform
+from agent.transport.road import Road
 
 BUILT_IN = ("host", "run", "params")
 
@@ -86,9 +86,12 @@ class Run:
         owner = lock.Owner(self.run, audit.who(), self.order.reason or self.order.page.name, utc_now())
         held: list[Host] = []
         try:
-            for host in live:
+
+            def take(host: Host) -> None:
                 perform(self._lock(host, owner), reach.to(host))
                 held.append(host)
+
+            reach.each(take, live)
             for host in live:
                 self._names[host.name] = {
                     **self.order.params,
@@ -109,12 +112,7 @@ class Run:
         finally:
             # What is unknown may still be at work on its host: its lock stays, for the resume.
             if not any(isinstance(error, ContactLost | Stopped) for error in self._failures):
-                for host in held:
-                    perform(
-                        lock.release(host.state_dir, self._locked_name(), owner, sudo=host.become),
-                        reach.to(host),
-                    )
-                    reach.to(host).forget(self.run)
+                reach.each(lambda host: self._let_go(host, owner, reach.to(host)), held)
 
     def _take_back(self, page: Page, host: Host, reach: Reach) -> None:
         for step in reversed(self._undo.get(host.name, [])):
@@ -137,6 +135,10 @@ class Run:
 
     def _lock(self, host: Host, owner: lock.Owner) -> Any:
         return lock.take(host.state_dir, self._locked_name(), owner, sudo=host.become)
+
+    def _let_go(self, host: Host, owner: lock.Owner, road: Road) -> None:
+        perform(lock.release(host.state_dir, self._locked_name(), owner, sudo=host.become), road)
+        road.forget(self.run)
 
     def _steps(self, page: Page, steps: Sequence[Step], hosts: list[Host], reach: Reach) -> list[Host]:
         live = hosts
@@ -187,11 +189,7 @@ class Run:
         def on_host(host: Host) -> Ended:
             return self._one(page, step, host, reach)
 
-        if len(hosts) == 1:
-            results = [on_host(hosts[0])]
-        else:
-            with ThreadPoolExecutor(self.order.forks) as pool:
-                results = list(pool.map(on_host, hosts))
+        results = reach.each(on_host, hosts)
         live = []
         for host, ended in zip(hosts, results, strict=True):
             if step.register:
