@@ -54,7 +54,7 @@ class Journal:
             self._sync(mine)
 
     def _sync(self, mine: int) -> None:
-        """Have the first `mine` lines on disk; who had to wait may find that another's fsync took his along."""
+        """Have the first `mine` lines on disk; another's fsync may have taken them along meanwhile."""
         with self._syncing:
             if self._synced < mine:
                 until = self._written
