@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent import secrets
 from agent.errors import BadInventory
 from agent.inventory import Inventory, read_inventory
 from agent.secrets import MASK, Secret, mask
@@ -37,6 +38,12 @@ all:
     h:
       serves: {redis: {supervisor: systemd, unit: redis-server, password: "{{ vault_redis_password }}"}}
       api_password: """ + STRING.replace("\n", "\n      ")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_masked_after(monkeypatch):
+    """What is revealed here are common words: no other test may see them masked."""
+    monkeypatch.setattr(secrets, "_seen", set())
 
 
 @pytest.fixture
