@@ -1,0 +1,96 @@
+"""Twelve steps on three hosts, and what must be left of them wherever the controller was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.record.journal import read_journal
+
+KILLER = Path(__file__).with_name("killed_at.py")
+HOSTS = ("one", "two", "three")
+PAGE = """
+title: Twelve steps on three hosts
+params: {home: {}}
+steps:
+  - {id: s1, sh: "echo 1 >> {{ home }}/{{ host.name }}", changes: a line}
+  - {id: s2, sh: "wc -l < {{ home }}/{{ host.name }}", reads: true, register: count}
+  - {id: s3, when: count.out == '1', sh: "echo 3 >> {{ home }}/{{ host.name }}", changes: a line}
+  - {id: s4, when: count.out != '1', sh: "echo 4 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: try
+    block:
+      - {id: s5, sh: "echo 5 >> {{ home }}/{{ host.name }}", changes: a line}
+      - {id: s6, sh: "exit 4", changes: nothing}
+    rescue:
+      - {id: s7, sh: "echo 7 >> {{ home }}/{{ host.name }}", changes: a line}
+    always:
+      - {id: s8, sh: "echo 8 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: s9
+    sh: "echo 9 >> {{ home }}/{{ host.name }}; grep -c 9 {{ home }}/{{ host.name }}"
+    changes: a line
+    retry: {times: 3, every: 0.01, until: "result.out == '2'"}
+  - {id: s10, serial: 1, sh: "echo 10 >> {{ home }}/{{ host.name }}", changes: a line}
+  - {id: s11, sh: "sleep 0.05; echo 11 >> {{ home }}/{{ host.name }}", changes: a line}
+prove:
+  - {id: s12, sh: "tail -n 1 {{ home }}/{{ host.name }}", reads: true, register: last}
+"""
+LEFT = ["1", "3", "5", "7", "8", "9", "9", "10", "11"]
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with an inventory of three local hosts, the page, the runs, and what the steps write."""
+
+    folder: Path
+
+    @classmethod
+    def made(cls, folder: Path) -> World:
+        """Write inventory and page."""
+        hosts = "".join(f"    {name}: {{drillyard_state_dir: {folder}/state-{name}}}\n" for name in HOSTS)
+        (folder / "hosts.yml").write_text(f"all:\n  vars: {{ansible_connection: local}}\n  hosts:\n{hosts}")
+        (folder / "page.yml").write_text(PAGE)
+        return cls(folder)
+
+    @property
+    def runs(self) -> list[str]:
+        """The arguments that name the folder of runs."""
+        return ["--runs", str(self.folder / "runs")]
+
+    @property
+    def run(self) -> list[str]:
+        """The arguments that run the page from its beginning."""
+        page, hosts = str(self.folder / "page.yml"), str(self.folder / "hosts.yml")
+        return ["run", page, "-i", hosts, "--set", f"home={self.folder}", *self.runs]
+
+    @property
+    def resume(self) -> list[str]:
+        """The arguments that take it up."""
+        return ["resume", "latest", *self.runs]
+
+    def lines(self) -> int:
+        """How many lines the journal of the only run has."""
+        (journal,) = self.folder.glob("runs/*/journal.jsonl")
+        return len(list(read_journal(journal)))
+
+    def killed_at(self, line: int) -> None:
+        """Run the page in a process that dies by SIGKILL right after that line of its journal."""
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        argv = [sys.executable, str(KILLER), str(line), *self.run]
+        done = subprocess.run(argv, env=env, capture_output=True, check=False)
+        if done.returncode != -signal.SIGKILL:
+            raise AssertionError(f"not killed at line {line}: {done.stderr.decode()}")
+
+    def amiss(self) -> str:
+        """What is not as it must be when all is done, or nothing."""
+        for name in HOSTS:
+            written = (self.folder / name).read_text().split()
+            if written != LEFT:
+                return f"{name} has {written}, expected {LEFT}"
+            state = self.folder / f"state-{name}"
+            if left := [str(path) for path in [*state.glob("locks/*"), *state.glob("jobs/*")]]:
+                return f"{name} is left with {left}"
+        return ""
