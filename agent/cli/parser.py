@@ -117,6 +117,19 @@ def _look(verbs: _Adder) -> None:
     _world(parser)
 
     parser = _verb(
+        verbs,
+        "auto-recover",
+        status.auto_recover,
+        "find the page that answers the symptoms, show its plan, and run it where agreed",
+        "drillyard auto-recover -i prod --limit redis1",
+    )
+    _world(parser)
+    _library(parser)
+    _places(parser)
+    _consent(parser)
+    parser.set_defaults(set=[], tags=[], reason="auto-recover", forks=8)
+
+    parser = _verb(
         verbs, "runbooks", pages.runbooks, "list the pages, or check them", "drillyard runbooks check -i prod"
     )
     parser.add_argument("what", nargs="?", choices=("list", "check", "schema"), default="list")

@@ -79,7 +79,7 @@ def run(command: Namespace) -> int:
     order = _order(command)
     guard(order.hosts, command.confirm)
     name, folder, journal = open_run(order, Path(command.runs).absolute())
-    return _go(Run(name, folder, order, journal, _screen(command, order.language), _agree))
+    return _go(Run(name, folder, order, journal, _screen(command, order.language), agree))
 
 
 def resume(command: Namespace) -> int:
@@ -91,10 +91,10 @@ def resume(command: Namespace) -> int:
     taken = take_up(find_run(command.run, Path(command.runs).absolute()), yes=command.yes)
     guard(taken.order.hosts, command.confirm)
     screen = _screen(command, taken.order.language)
-    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, _agree, taken.past))
+    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, agree, taken.past))
 
 
-def _agree(question: str) -> bool:
+def agree(question: str) -> bool:
     """Ask the person at the terminal; without one nobody agrees."""
     if not sys.stdin.isatty():
         return False

@@ -4,63 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from agent.backup.model import Backup
 from agent.supervisors import Status
+from agent.systems import DEGRADED, DOWN, Symptom, Vitals
 
-SOUND, DEGRADED, DOWN, UNSEEN = 0, 1, 2, 3
+SOUND, UNSEEN = 0, 3
 WORDS = ("sound", "degraded", "down or damaged", "could not look")
 _OLD = 26 * 3600
 
-
-class Answers(Protocol):
-    """What a system says of itself (`redis.status`)."""
-
-    @property
-    def up(self) -> bool:
-        """Whether it answers at all."""
-
-    @property
-    def reads(self) -> bool:
-        """Whether it reads."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether it accepts a write."""
-
-    @property
-    def symptoms(self) -> tuple[str, ...]:
-        """What is not well, in sentences."""
-
-
-class Inspected(Protocol):
-    """What a system's inspection of its data found (`redis.inspect`)."""
-
-    @property
-    def remedy(self) -> str:
-        """none, or the name of what would mend it."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why."""
+NOT_ENABLED = Symptom(
+    "service.not-enabled",
+    DEGRADED,
+    "The service will not start with its host",
+    "호스트가 켜져도 서비스가 시작되지 않음",
+)
+NO_BACKUP = Symptom("backup.missing", DEGRADED, "There is no verified backup", "검증된 백업이 없음")
+OLD_BACKUP = Symptom("backup.old", DEGRADED, "The newest verified backup is old", "검증된 최신 백업이 오래됨")
 
 
 @dataclass(frozen=True)
 class Health:
-    """One service: its level (0 sound .. 3 could not look), symptoms in words, and its newest backup.
+    """One service: its level (0 sound .. 3 could not look), its symptoms, and its newest backup.
 
-    `backup` is "3 h old, restored", or why there is none.
+    `unseen` are the reasons why something could not be looked at; `backup` is "3 h old, restored".
     """
 
     host: str
     system: str
     level: int
-    symptoms: tuple[str, ...] = ()
-    supervisor: str = ""
-    answers: str = ""
-    data: str = ""
-    backup: str = ""
+    symptoms: tuple[Symptom, ...] = ()
+    unseen: tuple[str, ...] = ()
+    supervisor: str = "?"
+    answers: str = "?"
+    data: str = "?"
+    backup: str = "?"
 
     @property
     def word(self) -> str:
@@ -70,73 +48,57 @@ class Health:
 
 @dataclass
 class Seen:
-    """What was seen of one service; None where it could not be looked at."""
+    """What was seen of one service; None where it could not be looked at, `errors` saying why."""
 
     status: Status | None = None
-    answers: Answers | None = None
-    data: Inspected | None = None
+    vitals: Vitals | None = None
     backup: Backup | None = None
     errors: list[str] = field(default_factory=list)
 
 
 def judge(host: str, system: str, seen: Seen, now: datetime) -> Health:
     """Name the health of a service; what could not be looked at is never called sound."""
-    symptoms: list[str] = list(seen.errors)
-    level = UNSEEN if seen.errors else SOUND
-    if seen.answers and seen.data:
-        level, found = _service(seen)
-        symptoms = [*found, *symptoms]
-        if seen.errors and level == SOUND:
-            level = UNSEEN
-    backup, complaint = _backup(seen.backup, now)
+    symptoms = list(seen.vitals.symptoms) if seen.vitals else []
+    if seen.status and not seen.status.enabled:
+        symptoms.append(NOT_ENABLED)
+    said, complaint = _backup(seen.backup, now)
     if complaint:
         symptoms.append(complaint)
+    level = max((symptom.level for symptom in symptoms), default=SOUND)
+    if seen.vitals and not (seen.vitals.up and seen.vitals.reads and seen.vitals.writes):
         level = max(level, DEGRADED)
+    # What was seen to be down is down, whatever else could not be looked at.
+    if seen.errors and level < DOWN:
+        level = UNSEEN
     return Health(
         host,
         system,
         level,
-        tuple(dict.fromkeys(symptoms)),
-        supervisor=seen.status.state if seen.status else "unknown",
-        answers=_answers(seen.answers),
-        data="sound" if seen.data and seen.data.remedy == "none" else seen.data.remedy if seen.data else "?",
-        backup=backup,
+        tuple(symptoms),
+        tuple(seen.errors),
+        supervisor=seen.status.state if seen.status else "?",
+        answers=_answers(seen.vitals),
+        data=seen.vitals.data if seen.vitals else "?",
+        backup=said,
     )
 
 
-def _service(seen: Seen) -> tuple[int, list[str]]:
-    answers, data = seen.answers, seen.data
-    if answers is None or data is None:
-        raise ValueError("a service is judged by its answers and its data")
-    symptoms = list(answers.symptoms)
-    level = DEGRADED if symptoms else SOUND
-    if data.remedy != "none":
-        symptoms += data.reasons
-        level = DEGRADED if data.remedy == "rescue" else DOWN
-    if seen.status and not seen.status.enabled:
-        symptoms.append("it is not enabled, so it will not start with its host")
-        level = max(level, DEGRADED)
-    if not (answers.up and answers.reads and answers.writes):
-        level = DOWN
-    return level, symptoms
-
-
-def _answers(answers: Answers | None) -> str:
-    if answers is None:
+def _answers(vitals: Vitals | None) -> str:
+    if vitals is None:
         return "?"
-    if not answers.up:
+    if not vitals.up:
         return "no"
     return {(True, True): "reads, writes", (True, False): "reads only", (False, True): "writes only"}.get(
-        (answers.reads, answers.writes), "refuses"
+        (vitals.reads, vitals.writes), "refuses"
     )
 
 
-def _backup(backup: Backup | None, now: datetime) -> tuple[str, str]:
+def _backup(backup: Backup | None, now: datetime) -> tuple[str, Symptom | None]:
     if backup is None:
-        return "none verified", "there is no verified backup"
+        return "none verified", NO_BACKUP
     age = (now - datetime.fromisoformat(backup.taken_at)).total_seconds()
     said = f"{_age(age)} old, {backup.verified.depth if backup.verified else 'not verified'}"
-    return said, f"the newest verified backup is {_age(age)} old" if age > _OLD else ""
+    return said, OLD_BACKUP if age > _OLD else None
 
 
 def _age(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Look at a service on its host: its supervisor, its answers, its data, its backups; nothing is changed."""
+"""Look at a service on its host: its supervisor, its vitals, its backups; nothing of it is changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def look_at(host: Host, reach: Reach) -> list[Health]:
     try:
         road = reach.to(host)
     except Unreachable as error:
-        return [Health(host.name, system, UNSEEN, (str(error),)) for system in host.services]
+        return [Health(host.name, system, UNSEEN, unseen=(str(error),)) for system in host.services]
     return [_look(service, road) for service in host.services.values()]
 
 
@@ -38,13 +38,12 @@ def _look(service: Service, road: Road) -> Health:
             return None
 
     seen.status = ask(lambda: supervised.status(service))
-    seen.answers = ask(lambda: _verb(service, "status"))
+    seen.vitals = ask(lambda: _diagnose(service))
     seen.backup = ask(lambda: backups.newest(service, required=False))
-    seen.data = ask(lambda: _verb(service, "inspect"))
     return judge(service.host, service.system, seen, datetime.now(UTC))
 
 
-def _verb(service: Service, name: str) -> Action[Any]:
-    verb = naming.verb(f"{service.system}.{name}")
+def _diagnose(service: Service) -> Action[Any]:
+    verb = naming.verb(f"{service.system}.diagnose")
     action: Action[Any] = verb.function(verb.of(service))
     return action

@@ -80,7 +80,7 @@ def rebuild(spec: dict[str, Any]) -> dict[str, Any]:
     for way in ways(_facts(job)):
         try:
             report = _go(job, way)
-        except LoadFailed as error:
+        except (LoadFailed, ConnectionError) as error:
             refusals.append(f"{way.on}: {error}")
             continue
         report["refused"] = refusals

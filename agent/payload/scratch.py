@@ -152,7 +152,8 @@ class Server:
         while time.monotonic() < end:
             if self._process is None or self._process.poll() is not None:
                 raise LoadFailed(self.last_words())
-            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            # A server that meets damage while it loads goes away under our question; the loop sees it gone.
+            with contextlib.suppress(FileNotFoundError, ConnectionError):
                 client = Client(self.folder, self.timeout)
                 if client.ask_all([("PING",)]) == [b"PONG"]:
                     return client

@@ -16,8 +16,9 @@ import glob, hashlib, json, os, signal, subprocess, sys
 order = json.loads(sys.argv[1])
 
 def newest(pattern):
-    """The file of that pattern with the highest number in its name."""
+    """The file of that pattern with the highest number in its name, safety copies left alone."""
     found = glob.glob(os.path.join(order["data_dir"], "**", pattern), recursive=True)
+    found = [path for path in found if "/drillyard-" not in path]
     number = lambda path: [int(part) for part in path.split(".") if part.isdigit()]
     if not found:
         sys.exit(f"no {pattern} below {order['data_dir']}")

@@ -1,33 +1,21 @@
 """A service is called sound only where everything was looked at and found so."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agent.backup.model import Backup, Verified
-from agent.diagnosis.health import DEGRADED, DOWN, SOUND, UNSEEN, Seen, judge
+from agent.diagnosis.health import DEGRADED, DOWN, SOUND, UNSEEN, Health, Seen, judge
+from agent.diagnosis.remedy import advise
+from agent.runbook.model import Page
 from agent.supervisors import Status
+from agent.systems import Symptom, Vitals
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
-@dataclass
-class Says:
-    """What a system said of itself."""
-
-    up: bool = True
-    reads: bool = True
-    writes: bool = True
-    symptoms: tuple[str, ...] = ()
-
-
-@dataclass
-class Found:
-    """What an inspection found."""
-
-    remedy: str = "none"
-    reasons: tuple[str, ...] = ()
+SICK = Symptom("redis.writes-refused", DOWN, "Writes are refused", "쓰기가 거부됨", "OOM")
+ODD = Symptom("redis.cuts-itself", DEGRADED, "aof-load-truncated is yes", "")
 
 
 def backup(hours: float = 1) -> Backup:
@@ -41,8 +29,7 @@ def seen(**more) -> Seen:
     return Seen(
         **{
             "status": Status("running", enabled=True),
-            "answers": Says(),
-            "data": Found(),
+            "vitals": Vitals(True, True, True, "sound"),
             "backup": backup(),
             **more,
         }
@@ -59,20 +46,48 @@ def test_a_sound_service_is_sound():
 @pytest.mark.parametrize(
     ("wrong", "level", "symptom"),
     [
-        ({"answers": Says(up=False, reads=False, writes=False)}, DOWN, ""),
-        ({"answers": Says(writes=False, symptoms=("writes are refused",))}, DOWN, "writes are refused"),
-        ({"answers": Says(symptoms=("aof-load-truncated is yes",))}, DEGRADED, "aof-load-truncated is yes"),
-        ({"data": Found("cut", ("the end is torn",))}, DOWN, "the end is torn"),
-        ({"data": Found("rescue", ("its files are damaged",))}, DEGRADED, "its files are damaged"),
-        ({"status": Status("running", enabled=False)}, DEGRADED, "it will not start"),
-        ({"backup": None}, DEGRADED, "no verified backup"),
-        ({"backup": backup(hours=30)}, DEGRADED, "30 h old"),
-        ({"answers": None, "errors": ["could not ask"]}, UNSEEN, "could not ask"),
-        ({"status": None, "errors": ["no systemctl"]}, UNSEEN, "no systemctl"),
+        ({"vitals": Vitals(False, False, False, "sound", (SICK,))}, DOWN, "redis.writes-refused"),
+        ({"vitals": Vitals(True, True, False, "sound")}, DEGRADED, ""),
+        ({"vitals": Vitals(True, True, True, "sound", (ODD,))}, DEGRADED, "redis.cuts-itself"),
+        ({"status": Status("running", enabled=False)}, DEGRADED, "service.not-enabled"),
+        ({"backup": None}, DEGRADED, "backup.missing"),
+        ({"backup": backup(hours=30)}, DEGRADED, "backup.old"),
+        ({"vitals": None, "errors": ["could not ask"]}, UNSEEN, ""),
+        ({"status": None, "errors": ["no systemctl"]}, UNSEEN, ""),
+        (
+            {"vitals": Vitals(False, False, False, "?", (SICK,)), "errors": ["x"]},
+            DOWN,
+            "redis.writes-refused",
+        ),
     ],
 )
 def test_each_wrong_is_named(wrong, level, symptom):
-    """One thing wrong: its level, and the symptom in words; what could not be looked at is never sound."""
+    """One thing wrong: its level, and the symptom by name; what could not be looked at is never sound."""
     health = judge("one", "redis", seen(**wrong), NOW)
     assert health.level == level
-    assert symptom in " ".join(health.symptoms)
+    assert [found.id for found in health.symptoms] == ([symptom] if symptom else [])
+
+
+def page(name, covers, system="redis"):
+    """A page that covers these symptoms."""
+    return Page(title=name, steps=(), name=name, system=system, covers=tuple(covers))
+
+
+def test_the_page_that_covers_the_cause_is_advised():
+    """Of several pages the one that answers most of the worst symptoms stays; what none answers is said."""
+    down = Symptom("redis.down", DOWN, "", "")
+    torn = Symptom("redis.log-torn", DOWN, "", "")
+    full = Symptom("redis.memory-full", DOWN, "", "")
+    health = Health("one", "redis", DOWN, (down, torn, full, ODD))
+    pages = [
+        page("aof", ["redis.down", "redis.log-torn"]),
+        page("restart", ["redis.down"]),
+        page("other", ["redis.down", "redis.log-torn"], system="valkey"),
+        page("config", ["redis.cuts-itself"]),
+    ]
+    advice = advise(health, pages)
+    assert list(advice.pages) == ["aof"]
+    assert [symptom.id for symptom in advice.uncovered] == ["redis.memory-full"]
+    twins = [*pages, page("twin", ["redis.log-torn", "redis.down"])]
+    assert list(advise(health, twins).pages) == ["aof", "twin"]
+    assert not advise(health, []).pages

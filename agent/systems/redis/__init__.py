@@ -1,18 +1,26 @@
 """Redis: every verb a page, a check or a backup can use on a Redis server.
 
 The verbs stand here with what they promise; how each goes about it stands in `look.py` (what is wrong),
-`repair.py` (changes), `claims.py` (what must hold) and `copies.py` (copies of the running database).
+`symptoms.py` (its name), `repair.py` (changes), `claims.py` (what must hold) and `copies.py` (copies of the
+running database).
 """
 
 from __future__ import annotations
 
-from agent.systems.redis import claims, copies, look, repair
+from agent.systems import Vitals
+from agent.systems.redis import claims, copies, look, repair, symptoms
 from agent.systems.redis.claims import Proof, Status
 from agent.systems.redis.copies import Checked, Dumped
 from agent.systems.redis.look import Copy, Look
 from agent.systems.redis.repair import Cut, Kept, Rebuilt, Room
 from agent.systems.redis.server import Redis
+from agent.systems.redis.symptoms import SYMPTOMS as SYMPTOMS
 from agent.transport.ask import Action
+
+
+def diagnose(redis: Redis) -> Action[Vitals]:
+    """Look at server and log and name every symptom of the table; a sound server has none."""
+    return (yield from symptoms.diagnose(redis))
 
 
 def status(redis: Redis) -> Action[Status]:
