@@ -1,0 +1,1 @@
+"""Who is told of a run, when, and along which channel: the only door to people."""
