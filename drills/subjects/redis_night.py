@@ -16,6 +16,7 @@ from drills.subjects.redis_host import claims
 HOST = "redis1"
 LOGS = {
     "journal.log": ("journalctl", "-u", "redis-server", "--no-pager", "-o", "short-iso-precise"),
+    "system.log": ("journalctl", "--no-pager", "-o", "short-iso-precise"),
     "redis-server.log": ("cat", "/var/log/redis/redis-server.log"),
     "files.txt": ("ls", "-lR", "/var/lib/redis", "/backup"),
     "status.txt": ("systemctl", "status", "--no-pager", "redis-server"),

@@ -17,7 +17,7 @@ from drills.subjects.redis import RedisSubject
 from tests.faults.local_host import LocalHost
 from tests.subjects.local_redis import PASSWORD, Server
 
-SETTINGS = Settings(rate=200, preload=400, before=0.3, after=0.2, every=0.03, patience=0.6, settle=1.5)
+SETTINGS = Settings(rate=200, preload=400, before=0.2, after=0.1, every=0.03, patience=0.4, settle=1.5)
 
 
 class Engine:
