@@ -81,6 +81,8 @@ class Relay:
                 self._pass(far_reader, writer, "down"),
             ]
             await asyncio.gather(*ways)
+        except asyncio.CancelledError:
+            return  # the relay is being closed
         finally:
             self._writers -= pair
             for each in pair:
