@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -48,6 +49,9 @@ class EndEvent:
     """A run is over: `outcome` is done, failed, stopped or unknown, `sentence` says why where it is not done.
 
     `after` is the page's checklist for people; `resume` the command that goes on from here ("" = none).
+    `hosts` is how each host ended: done, failed, unreachable, unknown, stopped (the run ended before it was
+    through) or skipped (nothing was to be done there). `audit` is the hash of the audit's last line: kept
+    elsewhere, it proves that no line was cut off the end.
     """
 
     run: str
@@ -57,6 +61,8 @@ class EndEvent:
     exit_code: int = 0
     after: tuple[str, ...] = field(default_factory=tuple)
     resume: str = ""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    audit: str = ""
     event: str = "end"
 
 

@@ -101,9 +101,9 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     `id` is unique in its page; where the page names none it is made from the step's name. `arguments`
     (written `with`) go to the action, or to the included page as its parameters. `on` narrows the page's
     hosts. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is a step done in
-    reverse order when a later one fails. `at` is where the step is written. `given` are the names that only
-    this step sees: the parameters of the included page it comes from, the outermost page's first, with
-    expressions in them that see the ones before.
+    reverse order when a later one fails. With `any_errors_fatal` a failure on one host ends the run on all.
+    `at` is where the step is written. `given` are the names that only this step sees: the parameters of the
+    included page it comes from, the outermost page's first, whose expressions see the ones before.
     """
 
     id: str = ""
@@ -122,6 +122,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Seconds | None = None
     retry: Retry | None = None
     serial: int | str = 0
+    any_errors_fatal: bool = False
     confirm: Text = ""
     undo: Step | None = None
     tags: tuple[str, ...] = ()
@@ -181,7 +182,8 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     """One page. `name` is the file's stem, `sha256` the fingerprint of its bytes, `at` where its title is.
 
     `system` is what the page is about: its steps run on the hosts matched by `on` that serve it. `covers`
-    are the symptoms and numbered failures it answers. `prove` are steps that must hold in the end, `after`
+    are the symptoms and numbered failures it answers. `any_errors_fatal` is that of every step, and nothing
+    begins where a host is unreachable. `prove` are steps that must hold in the end, `after`
     a checklist for people.
     """
 
@@ -189,6 +191,7 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     steps: tuple[Step, ...]
     system: str = ""
     on: str = "all"
+    any_errors_fatal: bool = False
     covers: tuple[str, ...] = ()
     objectives: Objectives = Objectives()
     why: Text = ""

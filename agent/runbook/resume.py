@@ -11,6 +11,7 @@ from agent.record.journal import NAME, Journal, read_journal
 from agent.record.past import RunPast, recall
 from agent.runbook.load import load_page
 from agent.runbook.order import Order
+from agent.runbook.stop_sign import take_down
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def resume(folder: Path, *, yes: bool = False) -> Resumed:
         forks=head["forks"],
         tags=tuple(head["tags"]),
     )
+    take_down(folder)
     journal = Journal(folder / NAME)
     journal.write("resumed", run=head["run"])
     return Resumed(head["run"], folder, order, journal, past)

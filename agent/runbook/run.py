@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agent.errors import ContactLost, DrillyardError, Stopped, Unreachable
+from agent.errors import BadPage, ContactLost, DrillyardError, Locked, Stopped, Unreachable
 from agent.inventory import Host
 from agent.language import say
 from agent.record import audit, lock
@@ -17,11 +17,13 @@ from agent.record.journal import Journal, utc_now
 from agent.record.past import RunPast
 from agent.runbook.act import scope, truth
 from agent.runbook.events import EndEvent, Listener, RunEvent, StepEvent
+from agent.runbook.fates import Fates
 from agent.runbook.hosts import share_of, within
 from agent.runbook.model import Page, Step
 from agent.runbook.one_step import Ended, OneStep
 from agent.runbook.order import Order
 from agent.runbook.reach import Reach
+from agent.runbook.stop_sign import StopSign
 from agent.transport.perform import perform
 from agent.transport.road import Road
 
@@ -33,8 +35,9 @@ class Run:
     """A run under way.
 
     `consent` asks a person a question. `past` is what the journal knew when it was resumed. `stop` ends it
-    before its next ask. Hosts advance together, step by step; a host that failed takes no further part, and
-    what it had done is undone in reverse order where its steps say how.
+    before its next ask; so does a file named `stop` in its folder. Hosts advance together, step by step; a
+    host that failed takes no further part, and what it had done is undone in reverse order where its steps
+    say how.
     """
 
     run: str
@@ -44,11 +47,17 @@ class Run:
     listener: Listener
     consent: Callable[[str], bool]
     past: RunPast | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: StopSign = field(init=False)
+    _fates: Fates = field(init=False)
     _names: dict[str, dict[str, Any]] = field(default_factory=dict)
     _undo: dict[str, list[Step]] = field(default_factory=dict)
     _failures: list[DrillyardError] = field(default_factory=list)
     _tell_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Nothing has begun."""
+        self.stop = StopSign(self.folder)
+        self._fates = Fates(host.name for host in self.order.hosts)
 
     def go(self) -> EndEvent:
         """Run the page to its end and return how it ended; errors of ours become the outcome."""
@@ -67,8 +76,14 @@ class Run:
         except DrillyardError as error:
             self._failures.append(error)
         end = self._end(time.monotonic() - begun)
-        self.journal.write("end", outcome=end.outcome, sentence=end.sentence, elapsed=round(end.elapsed, 4))
-        self._audit("end", outcome=end.outcome)
+        self.journal.write(
+            "end",
+            outcome=end.outcome,
+            sentence=end.sentence,
+            elapsed=round(end.elapsed, 4),
+            hosts=dict(end.hosts),
+        )
+        end = replace(end, audit=self._audit("end", outcome=end.outcome, ended=dict(end.hosts)))
         self.tell(end)
         return end
 
@@ -83,12 +98,19 @@ class Run:
 
     def _all(self, reach: Reach) -> None:
         live = [host for host in self.order.hosts if self._reached(host, reach)]
+        if self.order.page.any_errors_fatal and len(live) < len(self.order.hosts):
+            self._fates.halt(host.name for host in live)
+            return
         owner = lock.Owner(self.run, audit.who(), self.order.reason or self.order.page.name, utc_now())
         held: list[Host] = []
         try:
 
             def take(host: Host) -> None:
-                perform(self._lock(host, owner), reach.to(host))
+                try:
+                    perform(self._lock(host, owner), reach.to(host))
+                except DrillyardError as error:
+                    self._fates.fell(host.name, error)
+                    raise
                 held.append(host)
 
             reach.each(take, live)
@@ -125,6 +147,7 @@ class Run:
             reach.to(host)
         except Unreachable as error:
             self._failures.append(error)
+            self._fates.fell(host.name, error)
             self.journal.write("unreachable", host=host.name, error=str(error))
             self.tell(StepEvent("", "", host.name, "unreachable", sentence=str(error)))
             return False
@@ -145,7 +168,12 @@ class Run:
         for step in steps:
             if not live:
                 break
+            before = len(self._failures)
             live = self._step(page, step, live, reach)
+            fatal = page.any_errors_fatal or step.any_errors_fatal
+            if self._fates.halted or (fatal and len(self._failures) > before):
+                self._fates.halt(host.name for host in live)
+                live = []
         return live
 
     def _step(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
@@ -153,9 +181,12 @@ class Run:
         if step.block:
             live = self._block(page, step, mine, reach)
         else:
-            live = []
+            live, before = [], len(self._failures)
+            fatal = page.any_errors_fatal or step.any_errors_fatal
             for batch in share_of(mine, step.serial):
-                live += self._batch(page, step, batch, reach)
+                # Those whose turn has not come did nothing wrong: they are ended together with the others.
+                spared = fatal and len(self._failures) > before
+                live += batch if spared else self._batch(page, step, batch, reach)
         return [host for host in hosts if host not in mine or host in live]
 
     def _block(self, page: Page, step: Step, hosts: list[Host], reach: Reach) -> list[Host]:
@@ -164,14 +195,19 @@ class Run:
         hosts = [host for host in hosts if host not in outside]
         live = self._steps(page, step.block, hosts, reach)
         fallen = [host for host in hosts if host not in live]
+        # Whoever rescues and tidies up goes on until that is decided.
+        halted, self._fates.halted = self._fates.halted, False
         unknown = any(isinstance(error, ContactLost) for error in self._failures[before:])
         if fallen and step.rescue and not unknown:
             rescued = self._steps(page, step.rescue, fallen, reach)
             if len(rescued) == len(fallen):
                 del self._failures[before:]
+            self._fates.rescued(host.name for host in rescued)
+            halted = halted and len(rescued) < len(fallen)
             live = [host for host in hosts if host in live or host in rescued]
         if step.always and not unknown:
             self._steps(page, step.always, hosts, reach)
+        self._fates.halted = self._fates.halted or halted
         return live + outside
 
     def _enters(self, step: Step, host: Host) -> bool:
@@ -196,8 +232,11 @@ class Run:
                 self._names[host.name][step.register] = ended.result
             if ended.error:
                 self._failures.append(ended.error)
+                self._fates.fell(host.name, ended.error)
             else:
                 live.append(host)
+                if ended.state == "done":
+                    self._fates.worked(host.name)
                 if step.undo and ended.state == "done":
                     self._undo.setdefault(host.name, []).append(step)
         return live
@@ -219,8 +258,8 @@ class Run:
             past,
         ).go()
 
-    def _audit(self, event: str, **fields: str) -> None:
-        audit.note(
+    def _audit(self, event: str, **fields: Any) -> str:
+        return audit.note(
             self.folder.parent,
             event,
             run=self.run,
@@ -233,13 +272,21 @@ class Run:
 
     def _end(self, elapsed: float) -> EndEvent:
         resume = f"drillyard resume {self.folder}"
+        early = any(isinstance(error, Stopped | Locked | BadPage) for error in self._failures)
+        hosts = self._fates.at_the_end(early=early)
         if not self._failures:
             after = tuple(say(item, self.order.language) for item in self.order.page.after)
-            return EndEvent(self.run, "done", elapsed, after=after)
+            return EndEvent(self.run, "done", elapsed, after=after, hosts=hosts)
         for kind, outcome in ((ContactLost, "unknown"), (Stopped, "stopped"), (DrillyardError, "failed")):
             for error in self._failures:
                 if isinstance(error, kind):
                     return EndEvent(
-                        self.run, outcome, elapsed, str(error), exit_code=error.exit_code, resume=resume
+                        self.run,
+                        outcome,
+                        elapsed,
+                        str(error),
+                        exit_code=error.exit_code,
+                        resume=resume,
+                        hosts=hosts,
                     )
         raise AssertionError("every failure is one of ours")

@@ -44,6 +44,7 @@ _HELP = {
     "retry": "Try again: times, every, until.",
     "until": "An expression over `result` that must be true.",
     "serial": "How many hosts at a time: a count, or a share such as 30%.",
+    "any_errors_fatal": "True: a failure on one host ends the run on all, where no rescue helps.",
     "confirm": "What a person is asked before the step.",
     "undo": "The step that takes this one back when a later one fails.",
     "tags": "Words to choose steps by.",
