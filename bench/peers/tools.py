@@ -23,6 +23,7 @@ PACKAGES = {
     "fabric": ["fabric==3.2.3"],
     "paramiko": ["fabric==3.2.3"],
     "fabric-tuned": ["fabric==3.2.3"],
+    "asyncssh": ["asyncssh==2.24.1"],
 }
 TOOLS = ("drillyard", "ansible-pipelining", "pyinfra", "fabric", "paramiko", "ssh-controlmaster")
 ALSO = ("fabric-tuned",)
@@ -61,12 +62,12 @@ def command(tool: str, job: Job) -> tuple[list[str], dict[str, str]]:
         case "ssh-controlmaster":
             return [sys.executable, str(HERE / "run_ssh.py"), str(spec)], env
         case "fabric-tuned":
-            return [_python(tool), str(HERE / "run_fabric.py"), str(spec), "tuned"], env
+            return [python_of(tool), str(HERE / "run_fabric.py"), str(spec), "tuned"], env
         case _:
-            return [_python(tool), str(HERE / f"run_{tool}.py"), str(spec)], env
+            return [python_of(tool), str(HERE / f"run_{tool}.py"), str(spec)], env
 
 
-def _python(tool: str) -> str:
+def python_of(tool: str) -> str:
     """Return the Python of a tool's environment, made now where it is not there."""
     (package,) = PACKAGES[tool]
     venv = VENVS / package
@@ -123,7 +124,7 @@ def _ansible(job: Job, env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
         f"[connection]\npipelining = True\n[ssh_connection]\ncontrol_path_dir = {job.folder}/cp\n"
     )
     env = {**env, "ANSIBLE_CONFIG": str(job.folder / "ansible.cfg")}
-    playbook = Path(_python("ansible-pipelining")).with_name("ansible-playbook")
+    playbook = Path(python_of("ansible-pipelining")).with_name("ansible-playbook")
     return [str(playbook), "-i", str(job.folder / "hosts.yml"), str(job.folder / "ten.yml")], env
 
 
@@ -148,7 +149,7 @@ def _pyinfra(job: Job) -> list[str]:
         f"server.shell(name='step{n}', commands=[{text!r}])\n" for n, text in enumerate(job.steps)
     )
     (job.folder / "deploy.py").write_text(deploy)
-    pyinfra = Path(_python("pyinfra")).with_name("pyinfra")
+    pyinfra = Path(python_of("pyinfra")).with_name("pyinfra")
     return [
         *(str(pyinfra), "-y", "--parallel", str(job.forks)),
         *(str(job.folder / "inventory.py"), str(job.folder / "deploy.py")),
