@@ -190,6 +190,8 @@ def _consent(parser: argparse.ArgumentParser) -> None:
         help="a production host that may be touched; may be given again",
     )
     parser.add_argument("--quiet", action="store_true", help="only failures and the end")
+    parser.add_argument("--verbose", action="store_true", help="say each thing that is asked of a host")
+    parser.add_argument("--no-notify", action="store_true", help="tell nobody of the escalation ladder")
 
 
 def _backup(verbs: _Adder) -> None:

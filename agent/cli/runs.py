@@ -7,18 +7,20 @@ import signal
 import sys
 import threading
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent import naming
+from agent.cli.screens import screen_of
 from agent.cli.world import guard, inventory_of, language_of, limited, sources_of
 from agent.errors import Refused, Usage
-from agent.language import Language
 
 if TYPE_CHECKING:
-    from agent.runbook.events import Listener
+    from agent.inventory import Host
+    from agent.notify.ladder import Ladder
     from agent.runbook.order import Order
     from agent.runbook.run import Run
 
@@ -74,33 +76,38 @@ def plan(command: Namespace) -> int:
 def run(command: Namespace) -> int:
     """Run a page from its beginning."""
     from agent.runbook.order import open_run
-    from agent.runbook.run import Run
 
     order = _order(command)
     guard(order.hosts, command.confirm)
+    ladder = _ladder(command, order.hosts)
     name, folder, journal = open_run(order, Path(command.runs).absolute())
-    return _go(Run(name, folder, order, journal, _screen(command, order.language), agree))
+    return _go(_run(command, order, name, folder, journal=journal, ladder=ladder))
 
 
 def resume(command: Namespace) -> int:
     """Go on with a run."""
     from agent.runbook.resume import find_run
     from agent.runbook.resume import resume as take_up
-    from agent.runbook.run import Run
 
     taken = take_up(find_run(command.run, Path(command.runs).absolute()), yes=command.yes)
     guard(taken.order.hosts, command.confirm)
-    screen = _screen(command, taken.order.language)
-    return _go(Run(taken.run, taken.folder, taken.order, taken.journal, screen, agree, taken.past))
+    ladder = _ladder(command, taken.order.hosts)
+    more = {"journal": taken.journal, "past": taken.past, "ladder": ladder}
+    return _go(_run(command, taken.order, taken.run, taken.folder, **more))
 
 
-def agree(question: str) -> bool:
-    """Ask the person at the terminal; without one nobody agrees."""
-    if not sys.stdin.isatty():
-        return False
-    sys.stderr.write(f"{question} [yes/no] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("yes", "y", "예", "네")
+def _run(command: Namespace, order: Order, name: str, folder: Path, **more: Any) -> Run:
+    from agent.runbook.run import Run
+
+    listener, consent = screen_of(command, order.language)
+    return Run(name, folder, order, listener=listener, consent=consent, verbose=command.verbose, **more)
+
+
+def _ladder(command: Namespace, hosts: Sequence[Host]) -> Ladder | None:
+    """Return who is to be told; read before anything begins, so that a mistake in it is met by daylight."""
+    from agent.notify.ladder import ladder_of
+
+    return None if command.no_notify else ladder_of(hosts)
 
 
 def _go(run: Run) -> int:
@@ -114,20 +121,6 @@ def _go(run: Run) -> int:
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
     return run.go().exit_code
-
-
-def _screen(command: Namespace, language: Language) -> Listener:
-    if command.json:
-        from agent.screen.lines import JsonLines
-
-        return JsonLines(sys.stdout)
-    if sys.stdout.isatty() and not command.quiet:
-        from agent.screen.live import LiveScreen
-
-        return LiveScreen(sys.stdout, language)
-    from agent.screen.plain import PlainScreen
-
-    return PlainScreen(sys.stdout, language, quiet=command.quiet)
 
 
 def unlock(command: Namespace) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import naming
+from agent.cli.screens import agree
 from agent.cli.world import inventory_of, language_of, limited
 from agent.errors import NotFound, Refused
 
@@ -62,7 +63,7 @@ def _recover(command: Namespace, advice: Advice) -> int:
     name = _choose(list(advice.pages), f"{health.host}/{health.system}")
     command.page, command.limit = name, health.host
     runs.plan(command)
-    if not (command.yes and health.host not in command.production) and not runs.agree(
+    if not (command.yes and health.host not in command.production) and not agree(
         f"Run {name} on {health.host}?"
     ):
         raise Refused(

@@ -27,11 +27,17 @@ class StepPast:
 
 @dataclass
 class RunPast:
-    """A run as its journal tells it: the head line, each step on each host, and whether it came to an end."""
+    """A run as its journal tells it: the head line, each step on each host, and whether it came to an end.
+
+    `last` is the time of its last line. `notices` are the messages of the escalation ladder that were sent:
+    level, contact, channel.
+    """
 
     head: Mapping[str, Any]
     steps: dict[tuple[str, str], StepPast] = field(default_factory=dict)
     outcome: str = ""
+    last: str = ""
+    notices: set[tuple[float, str, str]] = field(default_factory=set)
 
     def step(self, step: str, host: str) -> StepPast | None:
         """Return what is known of a step on a host, or None where it never began."""
@@ -51,12 +57,15 @@ def recall(lines: Iterable[Mapping[str, Any]]) -> RunPast:
             if kind != "run":
                 raise BadJournal(f"The journal begins with {kind!r}, expected the head of a run.")
             past = RunPast(head=line)
-        elif kind == "end":
+        past.last = line["at"]
+        if kind == "end":
             past.outcome = line["outcome"]
         elif kind == "resumed":
             past.outcome = ""
         elif kind == "step":
             _step(past, line)
+        elif kind == "notice" and line["state"] != "failed":
+            past.notices.add((line["level"], line["contact"], line["channel"]))
         elif kind == "answer":
             step = past.steps[line["step"], line["host"]]
             step.answers[line["n"]] = (line["digest"], decode(line["answer"]))

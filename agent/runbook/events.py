@@ -11,7 +11,11 @@ State = Literal["started", "over budget", "done", "failed", "skipped", "unknown"
 
 @dataclass(frozen=True)
 class RunEvent:
-    """A run begins or goes on: its id, its folder on the controller, page, title and hosts."""
+    """A run begins or goes on: its id, its folder on the controller, page, title and hosts.
+
+    `rto` is the page's objective in seconds (0 = none), `elapsed` what of it is gone: counted from the run's
+    first start, also over a resume.
+    """
 
     run: str
     folder: str
@@ -19,7 +23,9 @@ class RunEvent:
     title: str
     hosts: tuple[str, ...]
     resumed: bool = False
-    event: str = "run"
+    rto: float = 0.0
+    elapsed: float = 0.0
+    event: Literal["run"] = "run"
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,48 @@ class StepEvent:
     sentence: str = ""
     recalled: bool = False
     result: Any = None
-    event: str = "step"
+    event: Literal["step"] = "step"
+
+
+@dataclass(frozen=True)
+class AskEvent:
+    """Something is about to be asked of a host; told with --verbose, secrets masked.
+
+    `changes` says what it alters, empty where it only looks.
+    """
+
+    step: str
+    host: str
+    ask: str
+    changes: str = ""
+    event: Literal["ask"] = "ask"
+
+
+@dataclass(frozen=True)
+class RtoEvent:
+    """The countdown: `left` seconds of `rto`, negative once it is missed; told each minute, and then."""
+
+    rto: float
+    elapsed: float
+    left: float
+    event: Literal["rto"] = "rto"
+
+
+@dataclass(frozen=True)
+class NotifyEvent:
+    """Somebody of the escalation ladder was told, was not (`sentence` says why), or is to be called by hand.
+
+    `level` is the ladder's minute; `last` marks the message about how the run ended. Then `sentence` of a
+    contact who is called by hand is their number.
+    """
+
+    contact: str
+    channel: str
+    level: float
+    state: Literal["sent", "failed", "by hand"]
+    sentence: str = ""
+    last: bool = False
+    event: Literal["notify"] = "notify"
 
 
 @dataclass(frozen=True)
@@ -63,10 +110,10 @@ class EndEvent:
     resume: str = ""
     hosts: Mapping[str, str] = field(default_factory=dict)
     audit: str = ""
-    event: str = "end"
+    event: Literal["end"] = "end"
 
 
-Event = RunEvent | StepEvent | EndEvent
+Event = RunEvent | StepEvent | AskEvent | RtoEvent | NotifyEvent | EndEvent
 
 
 class Listener(Protocol):

@@ -16,7 +16,7 @@ from agent.record.journal import Journal
 from agent.record.past import StepPast
 from agent.record.steps import StepRecord
 from agent.runbook.act import action_of, as_plain, scope, truth
-from agent.runbook.events import Listener, State, StepEvent
+from agent.runbook.events import AskEvent, Listener, State, StepEvent
 from agent.runbook.hurry import Hurried
 from agent.runbook.model import Page, Retry, Step
 from agent.runbook.order import Order
@@ -39,7 +39,7 @@ class OneStep:
     """A step about to be carried out on one host.
 
     `names` is what its expressions see; `consent` asks a person; `past` is what the journal knows of it from
-    before an interruption.
+    before an interruption. With `verbose` each ask is told.
     """
 
     run: str
@@ -54,6 +54,7 @@ class OneStep:
     stop: threading.Event
     consent: Callable[[str], bool]
     past: StepPast | None = None
+    verbose: bool = False
 
     def go(self) -> Ended:
         """Carry the step out, or recall that it was; never raises our own errors, it returns them.
@@ -176,6 +177,8 @@ class OneStep:
     def _before(self, ask: Ask) -> None:
         if isinstance(ask, Note):
             self._tell("note", sentence=str(ask))
+        elif self.verbose:
+            self.listener.tell(AskEvent(self.step.id, self.host.name, str(ask), ask.changes))
         if self.stop.is_set():
             raise Stopped(f"Stopped before `{ask}` on {self.host.name}; nothing is in flight.")
 

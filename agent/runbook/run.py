@@ -12,11 +12,12 @@ from typing import Any
 from agent.errors import BadPage, ContactLost, DrillyardError, Locked, Stopped, Unreachable
 from agent.inventory import Host
 from agent.language import say
+from agent.notify.ladder import Ladder
 from agent.record import audit, lock
 from agent.record.journal import Journal, utc_now
 from agent.record.past import RunPast
 from agent.runbook.act import scope, truth
-from agent.runbook.events import EndEvent, Listener, RunEvent, StepEvent
+from agent.runbook.events import EndEvent, Event, Listener, RunEvent, StepEvent
 from agent.runbook.fates import Fates
 from agent.runbook.hosts import share_of, within
 from agent.runbook.model import Page, Step
@@ -24,6 +25,7 @@ from agent.runbook.one_step import Ended, OneStep
 from agent.runbook.order import Order
 from agent.runbook.reach import Reach
 from agent.runbook.stop_sign import StopSign
+from agent.runbook.watch import Watch
 from agent.transport.perform import perform
 from agent.transport.road import Road
 
@@ -47,6 +49,9 @@ class Run:
     listener: Listener
     consent: Callable[[str], bool]
     past: RunPast | None = None
+    ladder: Ladder | None = None
+    verbose: bool = False
+    watch: Watch = field(init=False)
     stop: StopSign = field(init=False)
     _fates: Fates = field(init=False)
     _names: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -57,6 +62,7 @@ class Run:
     def __post_init__(self) -> None:
         """Nothing has begun."""
         self.stop = StopSign(self.folder)
+        self.watch = Watch(self.order, self.folder, self.journal, self.ladder, self.past)
         self._fates = Fates(host.name for host in self.order.hosts)
 
     def go(self) -> EndEvent:
@@ -66,9 +72,17 @@ class Run:
         names = tuple(host.name for host in order.hosts)
         self.tell(
             RunEvent(
-                self.run, str(self.folder), page.name, say(page.title, order.language), names, bool(self.past)
+                self.run,
+                str(self.folder),
+                page.name,
+                say(page.title, order.language),
+                names,
+                bool(self.past),
+                self.watch.rto,
+                self.watch.clock.elapsed(),
             )
         )
+        self.watch.begin(self.tell, self._offer)
         self._audit("resume" if self.past else "run")
         try:
             with Reach(order.hosts, spill=self.folder / "output", forks=order.forks) as reach:
@@ -85,12 +99,24 @@ class Run:
         )
         end = replace(end, audit=self._audit("end", outcome=end.outcome, ended=dict(end.hosts)))
         self.tell(end)
+        self.watch.conclude(end)
+        self.journal.close()
         return end
 
-    def tell(self, event: RunEvent | StepEvent | EndEvent) -> None:
+    def tell(self, event: Event) -> None:
         """Pass an event on, one at a time."""
+        if isinstance(event, StepEvent):
+            self.watch.noticed(event)
         with self._tell_lock:
             self.listener.tell(event)
+
+    def _offer(self, event: Event) -> None:
+        """Pass an event on, or drop it where a person is being asked: nobody waits for a countdown."""
+        if self._tell_lock.acquire(timeout=0.5):
+            try:
+                self.listener.tell(event)
+            finally:
+                self._tell_lock.release()
 
     def _ask_person(self, question: str) -> bool:
         with self._tell_lock:
@@ -256,6 +282,7 @@ class Run:
             self.stop,
             self._ask_person,
             past,
+            self.verbose,
         ).go()
 
     def _audit(self, event: str, **fields: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TextIO
+from collections.abc import Callable
+from typing import TextIO, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +17,7 @@ from agent.runbook.events import EndEvent, Event, RunEvent, StepEvent
 from agent.screen.plain import PlainScreen
 from agent.screen.words import seconds, word
 
+T = TypeVar("T")
 _STYLES = {"done": "green", "failed": "bold red", "skipped": "dim", "unknown": "bold yellow"}
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "unknown": "?"}
 
@@ -30,6 +32,14 @@ class LiveScreen:
         self._plain = PlainScreen(out, language)
         self._running: dict[tuple[str, str], tuple[StepEvent, float]] = {}
         self._live = Live(get_renderable=self._draw, console=self._console, transient=True)
+
+    def aside(self, ask: Callable[[], T]) -> T:
+        """Stand still while a person is asked something at the same terminal."""
+        self._live.stop()
+        try:
+            return ask()
+        finally:
+            self._live.start()
 
     def tell(self, event: Event) -> None:
         """Redraw."""

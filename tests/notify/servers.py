@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Hook:
-    """A webhook at `url`: `got` are the messages; the next `refusals` are answered with `status`."""
+    """A webhook at `url`: `got` are the messages; the next `refusals` to `refused` get `status`."""
 
     def __init__(self):
         self.got: list[dict] = []
         self.refusals = 0
         self.status = 503
+        self.refused = ""
         self.arrived = threading.Condition()
         self.url = ""
 
@@ -42,7 +43,7 @@ def webhook():
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             with hook.arrived:
-                refused = hook.refusals > 0
+                refused = hook.refusals > 0 and json.loads(body)["text"].startswith(hook.refused)
                 hook.refusals -= refused
                 if not refused:
                     hook.got.append(json.loads(body))
