@@ -96,7 +96,7 @@ def running_sshd(folder: Path, *settings: str) -> Iterator[Sshd]:
     argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")]
     if accounts:
         _write_accounts(folder)
-        argv = ["unshare", "--mount", "sh", "-c", _MOUNT, str(folder), *argv]
+        argv = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", _MOUNT, str(folder), *argv]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
     sshd = Sshd(

@@ -15,12 +15,14 @@ from typing import Any, ClassVar
 import fabric
 import paramiko
 from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_REQUEST,
     cMSG_CHANNEL_REQUEST,
     cMSG_GLOBAL_REQUEST,
 )
 
 from agent.transport.order import Gone
+from agent.transport.ssh_turn import on_close
 
 # What paramiko would otherwise print over the screen is in the errors we raise.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -90,6 +92,7 @@ class Transport(paramiko.Transport):
     _channel_handler_table: ClassVar[dict[int, Callable[..., None]]] = {
         **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
         MSG_CHANNEL_REQUEST: _on_channel_request,
+        MSG_CHANNEL_CLOSE: on_close,
     }
 
 

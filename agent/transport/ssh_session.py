@@ -11,6 +11,7 @@ import paramiko
 from agent.transport.order import Ended, Gone, Order, Overdue
 from agent.transport.output import Sink
 from agent.transport.ssh_line import Bell, Line, Spare
+from agent.transport.ssh_turn import Turn
 
 CHUNK = 256 * 1024
 AT_ONCE = 16 * 1024
@@ -26,14 +27,14 @@ def carry(line: Line, command: str, order: Order, sinks: tuple[Sink, Sink]) -> E
     """
     started = time.monotonic()
     channel = next_session(line)
-    bell = Bell()
+    bell, turn = Bell(), Turn(channel)
     channel.status_event = bell
     channel.in_buffer.set_event(bell)
     channel.in_stderr_buffer.set_event(bell)
     try:
         line.begin(channel, command)
         line.spare = Spare(line)
-        _give(channel, order.stdin)
+        _give(turn, channel, order.stdin)
         end = started + order.seconds + line.patience.grace
         if not _attend(line, channel, bell, (sinks, end)):
             raise Overdue(ended=_end(line, channel, bell))
@@ -43,8 +44,7 @@ def carry(line: Line, command: str, order: Order, sinks: tuple[Sink, Sink]) -> E
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Gone(f"the connection broke ({error or type(error).__name__})") from None
     finally:
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            channel.close()
+        turn.close(lambda: _close(channel))
 
 
 def next_session(line: Line) -> paramiko.Channel:
@@ -77,20 +77,17 @@ def open_session(line: Line) -> paramiko.Channel:
             raise Gone(f"the connection broke ({error or type(error).__name__})", begun=False) from None
 
 
-def _give(channel: paramiko.Channel, stdin: bytes) -> None:
+def _close(channel: paramiko.Channel) -> None:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        channel.close()
+
+
+def _give(turn: Turn, channel: paramiko.Channel, stdin: bytes) -> None:
     """Write the command's input and end it; more than the host takes at once, from a thread of its own."""
     if len(stdin) > min(channel.out_window_size, AT_ONCE):
-        threading.Thread(target=_pour, args=(channel, stdin), daemon=True).start()
+        threading.Thread(target=turn.write, args=(stdin,), daemon=True).start()
         return
-    _pour(channel, stdin)
-
-
-def _pour(channel: paramiko.Channel, stdin: bytes) -> None:
-    # A command that does not read all of its input has said with its exit code what it thinks of it, and
-    # a broken connection is seen by who waits for that code.
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-        channel.sendall(stdin)
-        channel.shutdown_write()
+    turn.write(stdin)
 
 
 def _attend(
