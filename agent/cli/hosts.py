@@ -6,16 +6,20 @@ import json
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agent.cli.world import inventory_of, limited
 from agent.errors import DrillyardError
-from agent.inventory import Host
+from agent.inventory import Host, Inventory
 
 
 def hosts(command: Namespace) -> int:
-    """Print a line a host; with --ping connect to each and compare its clock with ours."""
+    """Print a line a host; with --ping connect to each, compare its clock with ours, and show its locks."""
     inventory = inventory_of(command)
+    if command.graph:
+        sys.stdout.write("\n".join(_graph(inventory, limited(command, inventory))) + "\n")
+        return 0
     code = 0
     for host in limited(command, inventory):
         row: dict[str, Any] = {
@@ -42,15 +46,46 @@ def _line(row: dict[str, Any], *, as_json: bool) -> str:
 
 
 def _ping(host: Host) -> tuple[str, int]:
+    from agent.record import lock
     from agent.transport import open_road
+    from agent.transport.perform import perform
 
     begun = time.monotonic()
     road = open_road(host)
     try:
         road.open()
-        ahead = road.clock() - time.time()
+        answered = (time.monotonic() - begun) * 1000
+        now = road.clock()
+        ahead = now - time.time()
+        locks = perform(lock.held(host.state_dir, sudo=host.become), road)
     except DrillyardError as error:
         return str(error), error.exit_code
     finally:
         road.close()
-    return f"answers in {(time.monotonic() - begun) * 1000:.0f} ms, clock {ahead:+.1f} s", 0
+    said = [f"answers in {answered:.0f} ms, clock {ahead:+.1f} s"]
+    said += [f"{service} is locked by {owner.told(now)}" for service, owner in locks.items()]
+    return "; ".join(said), 0
+
+
+def _graph(inventory: Inventory, hosts: Sequence[Host]) -> Iterator[str]:
+    """Yield groups and hosts as a tree, like `ansible-inventory --graph`; a group may stand in it twice."""
+    meant = {host.name for host in hosts}
+    below = {child for name, inside in inventory.children.items() if name != "all" for child in inside}
+    top = [name for name in inventory.groups if name not in below and name != "all"]
+
+    def tree(name: str, depth: int) -> Iterator[str]:
+        inside = meant.intersection(inventory.groups[name])
+        if not inside and name != "all":
+            return
+        indent = "  |" * depth
+        yield f"{indent}--@{name}:" if depth else f"@{name}:"
+        children = top if name == "all" else inventory.children.get(name, ())
+        for child in sorted(children):
+            if child in inventory.groups:
+                yield from tree(child, depth + 1)
+        shown = {host for child in children for host in inventory.groups.get(child, ())}
+        for host in inventory.groups[name]:
+            if host in inside and host not in shown:
+                yield f"{indent}  |--{host}"
+
+    yield from tree("all", 0)

@@ -77,7 +77,10 @@ def _world(parser: argparse.ArgumentParser) -> None:
         help="an inventory file or folder; may be given again (else $DRILLYARD_INVENTORY)",
     )
     parser.add_argument(
-        "--limit", default="", metavar="PATTERN", help="only these hosts: redis:!redis3, web*"
+        "--limit",
+        default="",
+        metavar="PATTERN",
+        help="only these hosts: redis:!redis3, web*, ~regex, @failed (last time), @FILE",
     )
 
 
@@ -105,7 +108,8 @@ def _look(verbs: _Adder) -> None:
         verbs, "hosts", hosts.hosts, "list the hosts and what they serve", "drillyard hosts -i prod"
     )
     _world(parser)
-    parser.add_argument("--ping", action="store_true", help="connect to each and read its clock")
+    parser.add_argument("--ping", action="store_true", help="connect to each; its clock and its locks")
+    parser.add_argument("--graph", action="store_true", help="groups and hosts as a tree")
 
     parser = _verb(
         verbs,
@@ -152,9 +156,11 @@ def _act(verbs: _Adder) -> None:
         parser.add_argument("--reason", default="", help="why, for the audit")
         parser.add_argument("--tags", action="append", default=[], help="only steps that carry one of these")
         parser.add_argument("--forks", type=int, default=8, help="how many hosts at a time")
+        _places(parser)
         if name == "run":
-            _places(parser)
             _consent(parser)
+        else:
+            parser.add_argument("--diff", action="store_true", help="show how files would change")
 
     parser = _verb(
         verbs, "resume", runs.resume, "go on with a run that was cut off", "drillyard resume latest"
@@ -177,6 +183,9 @@ def _act(verbs: _Adder) -> None:
 
     parser = _verb(verbs, "audit", runs.audit, "verify the chain of the audit", "drillyard audit verify")
     parser.add_argument("what", choices=("verify",))
+    parser.add_argument(
+        "--last", default="", metavar="HASH", help="the hash a run ended with: it must be there still"
+    )
     _places(parser)
 
 
@@ -187,7 +196,10 @@ def _consent(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="HOST",
-        help="a production host that may be touched; may be given again",
+        help="a production host that may be touched; may be given again (else its name is asked for)",
+    )
+    parser.add_argument(
+        "--max-hosts", type=int, default=0, metavar="N", help="refuse to touch more hosts than N"
     )
     parser.add_argument("--quiet", action="store_true", help="only failures and the end")
     parser.add_argument("--verbose", action="store_true", help="say each thing that is asked of a host")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from agent import naming
 from agent.cli.screens import screen_of
+from agent.cli.signals import end_by_signals
 from agent.cli.world import guard, inventory_of, language_of, limited, sources_of
 from agent.errors import Refused, Usage
 
@@ -78,7 +76,7 @@ def run(command: Namespace) -> int:
     from agent.runbook.order import open_run
 
     order = _order(command)
-    guard(order.hosts, command.confirm)
+    guard(order.hosts, command.confirm, command.max_hosts)
     ladder = _ladder(command, order.hosts)
     name, folder, journal = open_run(order, Path(command.runs).absolute())
     return _go(_run(command, order, name, folder, journal=journal, ladder=ladder))
@@ -90,7 +88,7 @@ def resume(command: Namespace) -> int:
     from agent.runbook.resume import resume as take_up
 
     taken = take_up(find_run(command.run, Path(command.runs).absolute()), yes=command.yes)
-    guard(taken.order.hosts, command.confirm)
+    guard(taken.order.hosts, command.confirm, command.max_hosts)
     ladder = _ladder(command, taken.order.hosts)
     more = {"journal": taken.journal, "past": taken.past, "ladder": ladder}
     return _go(_run(command, taken.order, taken.run, taken.folder, **more))
@@ -111,15 +109,7 @@ def _ladder(command: Namespace, hosts: Sequence[Host]) -> Ladder | None:
 
 
 def _go(run: Run) -> int:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        if run.stop.is_set():
-            raise KeyboardInterrupt
-        sys.stderr.write("Ending after what is in flight; press Ctrl-C again to end now.\n")
-        run.stop.set()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+    end_by_signals(run)
     return run.go().exit_code
 
 
@@ -153,6 +143,7 @@ def audit(command: Namespace) -> int:
     """Verify that no line of the audit was altered, removed or inserted."""
     from agent.record import audit as book
 
-    count = book.verify(Path(command.runs))
-    sys.stdout.write(f"{count} lines, each following from the one before.\n")
+    count = book.verify(Path(command.runs), command.last)
+    last = f" The last one's hash is {book.newest(Path(command.runs))}." if count else ""
+    sys.stdout.write(f"{count} lines, each following from the one before.{last}\n")
     return 0

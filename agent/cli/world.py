@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +28,14 @@ def sources_of(command: Namespace) -> tuple[Path, ...]:
 
 
 def inventory_of(command: Namespace) -> Inventory:
-    """Return the inventory named on the command line."""
-    return read_inventory(*sources_of(command))
+    """Return the inventory named on the command line, and the lists that its --limit names with an @."""
+    inventory = read_inventory(*sources_of(command))
+    if "@" not in command.limit:
+        return inventory
+    from agent.cli.lists import with_lists
+
+    runs = getattr(command, "runs", "") or os.environ.get("DRILLYARD_RUNS", "runs")
+    return with_lists(inventory, command.limit, Path(runs).absolute())
 
 
 def limited(command: Namespace, inventory: Inventory) -> tuple[Host, ...]:
@@ -41,15 +48,33 @@ def language_of(command: Namespace) -> Language:
     return choose_language(command.lang, os.environ)
 
 
-def guard(hosts: Sequence[Host], confirmed: Sequence[str]) -> None:
-    """Refuse production hosts that were not named one by one.
+def guard(hosts: Sequence[Host], confirmed: Sequence[str], most: int = 0) -> None:
+    """Refuse production hosts that were not named one by one, and more hosts than were meant.
+
+    A name is given with --confirm, or typed at the terminal when it is asked for. `most` bounds how many
+    hosts a run may touch (0 = any number; each production host has to be named anyway).
 
     Raises:
-        Refused: a host with `env: production` is not among `confirmed`.
+        Refused: a host with `env: production` is not among `confirmed`, or there are more than `most`.
     """
+    if most and len(hosts) > most:
+        raise Refused(
+            f"This would touch {len(hosts)} hosts, more than the {most} of --max-hosts: "
+            f"{', '.join(host.name for host in hosts[: most + 1])}, ...",
+            do="Narrow it with --limit, or raise --max-hosts.",
+        )
     for host in hosts:
-        if host.environment == "production" and host.name not in confirmed:
+        if host.environment == "production" and host.name not in confirmed and not _typed(host.name):
             raise Refused(
                 f"{host.name} is a production host and was not named to be touched.",
                 do=f"Where it is meant, add --confirm {host.name}.",
             )
+
+
+def _typed(name: str) -> bool:
+    """Ask the person at the terminal to type a name; a mere yes is said too fast at 3 a.m."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{name} is a production host. Type its name to touch it: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == name

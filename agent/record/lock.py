@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 from agent.errors import Locked
 from agent.transport.ask import Action, Done, Sh
@@ -20,6 +21,10 @@ cat "$1/locks/$2"; exit 9"""
 _RELEASE = """held=$(cat "$1/locks/$2" 2>/dev/null) || exit 0
 case $held in *"\\"run\\": \\"$3\\""*) rm -f "$1/locks/$2";; esac"""
 
+_LIST = """for f in "$1"/locks/*; do
+[ ! -f "$f" ] || case $f in *.new.*) ;; *) printf '%s\\t%s\\n' "${f##*/}" "$(cat "$f")";; esac
+done"""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -29,6 +34,14 @@ class Owner:
     who: str
     reason: str
     since: str
+
+    def told(self, now: float) -> str:
+        """Return it as a person is told: whose, why, and how old at `now` (seconds since 1970)."""
+        try:
+            age = timedelta(seconds=round(now - datetime.fromisoformat(self.since).timestamp()))
+        except ValueError:
+            return f"run {self.run} of {self.who} ({self.reason}), nobody knows since when"
+        return f"run {self.run} of {self.who} ({self.reason}) for {max(age, timedelta(0))}"
 
     @classmethod
     def read(cls, text: str) -> Owner:
@@ -86,6 +99,13 @@ def holder(state_dir: str, service: str, *, sudo: bool) -> Action[Owner | None]:
     """Return who holds the lock on a service of this host, or None."""
     done: Done = yield Sh("cat", f"{state_dir}/locks/{service}", sudo=sudo, ok=(0, 1))
     return Owner.read(done.text) if done.rc == 0 else None
+
+
+def held(state_dir: str, *, sudo: bool) -> Action[dict[str, Owner]]:
+    """Return who holds which service of this host."""
+    done: Done = yield Sh(_LIST, state_dir, script=True, sudo=sudo)
+    found = [line.partition("\t") for line in done.text.splitlines()]
+    return {service: Owner.read(text) for service, tab, text in found if tab}
 
 
 def break_lock(state_dir: str, service: str, *, sudo: bool) -> Action[Owner | None]:

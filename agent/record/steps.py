@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +52,8 @@ class StepRecord:
     def asking(self, n: int, ask: Ask) -> str:
         """Write down a changing ask before it is sent; return the name of its job on the host."""
         self.before_ask(ask)
-        job = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{self.run}.{self.step}.{self.attempt}.{n}")
+        # With the host in it, as two hosts of an inventory may be one machine.
+        job = f"{self.run}.{self.step}.{self.attempt}.{n}.{self.host}"
         if ask.changes:
             self.changed = True
             self.journal.write(

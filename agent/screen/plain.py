@@ -68,6 +68,11 @@ class PlainScreen:
             self._line(f"{word('all done', self._language)} ({seconds(event.elapsed)}).")
         else:
             self._line(f"{word(event.outcome, self._language)} ({seconds(event.elapsed)}): {event.sentence}")
+        if len(event.hosts) > 1 and set(event.hosts.values()) != {"done"}:
+            for host, state in event.hosts.items():
+                self._line(f"  {pad(host, 12)} {word(state, self._language)}")
+        if event.audit and not self._quiet:
+            self._line(f"{word('audit', self._language)}: {event.audit[:16]}")
         if event.resume:
             self._line(f"{word('resume', self._language)}: {event.resume}")
         if event.after and not self._quiet:

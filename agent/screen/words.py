@@ -21,6 +21,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "resume": ("Go on with", "계속하려면"),
     "after": ("Now, by hand", "이어서 사람이 할 일"),
     "journal": ("journal", "기록"),
+    "audit": ("Audit ends with", "감사 기록의 마지막 해시"),
     "all done": ("Recovered and proved", "복구와 검증 완료"),
 }
 
