@@ -21,6 +21,9 @@ REQUIRED = inspect.Parameter.empty
 # Two names of the page's language that are not systems: what every service has, and every backup.
 _SPECIAL = {"service": "agent.supervisors.service", "backup": "agent.backup.actions"}
 
+# What the supervisors' room holds beside them: their verbs, and what several of them share.
+_NO_SUPERVISOR = ("service", "environment", "containers", "workload")
+
 
 @dataclass(frozen=True)
 class VerbParam:
@@ -96,7 +99,7 @@ def systems() -> tuple[str, ...]:
 
 def supervisors() -> tuple[str, ...]:
     """Return the name of every supervisor we know."""
-    return tuple(name for name in _files("supervisors") if name != "service")
+    return tuple(name for name in _files("supervisors") if name not in _NO_SUPERVISOR)
 
 
 def system(name: str) -> ModuleType:

@@ -22,6 +22,7 @@ sys.exit(_module.main(sys.argv[1:]))
 
 _NEEDS = {
     "aof": ("commands", "resp", "survey", "chain", "logs", "rdb", "aof"),
+    "recreate": ("recreate",),
     "check": ("rdb", "scratch", "check"),
     "rebuild": (
         "commands",
@@ -41,6 +42,6 @@ _NEEDS = {
 
 @cache
 def program(name: str) -> bytes:
-    """Return the text of payload program `name` (aof, check or rebuild): feed it to `python3 -I - ARGS`."""
+    """Return the text of payload program `name`, a key of the table above: feed it to `python3 -I - ARGS`."""
     sources = [(module, (_HERE / f"{module}.py").read_text("utf-8")) for module in _NEEDS[name]]
     return _LOADER.format(sources=json.dumps(sources)).encode()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from agent import naming
 from agent.errors import NotFound
 from agent.inventory.model import Service
-from agent.supervisors import Status, Supervisor
+from agent.secrets import Secret
+from agent.supervisors import Enabling, Environing, Status, Supervisor, Switched
 from agent.transport.ask import Action
 
 
@@ -44,12 +45,24 @@ def logs(service: Service, lines: int = 100) -> Action[str]:
     return (yield from _supervisor(service).logs(service, lines=lines))
 
 
-@runtime_checkable
-class Enabling(Protocol):
-    """What a supervisor has that can start a service with its host."""
+def set_env(service: Service, values: dict[str, str | Secret], within: float = 60.0) -> Action[Switched]:
+    """Change variables of the service's environment for good and restart it; what was before is kept.
 
-    def enable(self, service: Service) -> Action[Status]:
-        """Have the service start by itself when the host does."""
+    A value may be a secret of the inventory: `values: {MONGO_URI: "{{ vars.standby_uri }}"}`.
+    """
+    return (yield from _environing(service).set_env(service, values, within=within))
+
+
+def restore_env(service: Service, within: float = 60.0) -> Action[Switched]:
+    """Give the service the environment it had before the last `set_env`, and restart it."""
+    return (yield from _environing(service).restore_env(service, within=within))
+
+
+def _environing(service: Service) -> Environing:
+    supervisor = _supervisor(service)
+    if not isinstance(supervisor, Environing):
+        raise NotFound(f"{service.at}: {service.supervisor} has no way to change a service's environment.")
+    return supervisor
 
 
 def _supervisor(service: Service) -> Supervisor:

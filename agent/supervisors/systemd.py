@@ -1,13 +1,26 @@
-"""systemd: units stopped so that they stay stopped, started so that a start limit does not refuse them."""
+"""systemd: units stopped so that they stay stopped, started so that a start limit does not refuse them.
+
+In the inventory: `supervisor: systemd`, `unit: redis-server` (with or without `.service`).
+
+An environment that `set_env` changed lies in /etc/drillyard/env/UNIT.env, for root alone, and wins over what
+the unit says itself; a drop-in names it. A value never becomes a property that `systemctl show` tells to all.
+"""
 
 from __future__ import annotations
 
-from agent.errors import StepFailed
+from agent.errors import NotInTime, StepFailed
 from agent.inventory.model import Service
-from agent.supervisors import Status
-from agent.transport.ask import Action, Done, Sh, Until
+from agent.naming import did_you_mean
+from agent.supervisors import LAST, LOOPS, STEADY, Status, Switched, Values, did_not, environment
+from agent.transport.ask import Action, Done, Put, Sh, Until
 
-_FACTS = "LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result,StateChangeTimestamp"
+_FACTS = (
+    "LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result,StateChangeTimestamp,Type,"
+    "ActiveEnterTimestampMonotonic"
+)
+# These are active as soon as their process exists; the others say when they are ready.
+_READY_AT_ONCE = ("simple", "exec", "idle")
+_NO_UNIT = 5
 _STATES = {
     "active": "running",
     "reloading": "running",
@@ -15,7 +28,6 @@ _STATES = {
     "failed": "failed",
     "activating": "starting",
 }
-_LAST = 5
 
 
 def status(service: Service) -> Action[Status]:
@@ -25,7 +37,9 @@ def status(service: Service) -> Action[Status]:
         StepFailed: the host has no such unit.
     """
     done: Done = yield _show(service)
-    return _read(service, done)
+    if _facts(done).get("LoadState") in ("not-found", "masked"):
+        raise (yield from _not_there(service, _facts(done)["LoadState"]))
+    return _read(done)
 
 
 def start(service: Service, *, within: float = 60.0) -> Action[Status]:
@@ -49,22 +63,25 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
         TimedOut, NotInTime: it had not stopped `within` seconds; nothing was killed.
     """
     # Stopping cancels a restart that waits for its RestartSec, too.
-    yield Sh(
+    ended: Done = yield Sh(
         *("systemctl", "stop", service.unit),
         sudo=True,
         changes=f"stops {service.unit}",
         again="safe",
+        ok=(0, _NO_UNIT),
         timeout=within,
     )
+    if ended.rc:
+        yield from status(service)
     done: Done = yield Until(
         _show(service),
-        lambda done: _read(service, done).state in ("stopped", "failed") and _read(service, done).pid == 0,
+        lambda done: _read(done).state in ("stopped", "failed") and _read(done).pid == 0,
         f"{service.unit} has stopped",
         within=within,
         supposing=Done(0, b"LoadState=loaded\nActiveState=inactive\nMainPID=0\n"),
     )
     yield _forget_failures(service)
-    return _read(service, done)
+    return _read(done)
 
 
 def enable(service: Service) -> Action[Status]:
@@ -88,6 +105,39 @@ def logs(service: Service, *, lines: int = 100) -> Action[str]:
     return done.text
 
 
+def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action[Switched]:
+    """Set variables of the unit's environment for good, keep the ones of before, and restart it."""
+    unit, file = _full(service), _env_file(service)
+    # An unknown unit is to be noticed before anything is written for it.
+    yield from status(service)
+    yield environment.write(file, values, "systemd")
+    drop_in = f"/etc/systemd/system/{unit}.d"
+    yield Sh("mkdir", "-p", drop_in, sudo=True, changes=f"makes {drop_in}", again="safe")
+    # The last of all drop-ins: the file named last wins.
+    yield Put(f"{drop_in}/zz-drillyard.conf", f"[Service]\nEnvironmentFile=-{file}\n".encode(), sudo=True)
+    return (yield from _switched(service, tuple(values), within))
+
+
+def restore_env(service: Service, *, within: float = 60.0) -> Action[Switched]:
+    """Give the unit the environment it had before the last `set_env`, and restart it."""
+    yield environment.put_back(_env_file(service))
+    return (yield from _switched(service, (), within))
+
+
+def _switched(service: Service, names: tuple[str, ...], within: float) -> Action[Switched]:
+    yield Sh("systemctl", "daemon-reload", sudo=True, changes="has systemd read its files", again="safe")
+    now = yield from restart(service, within=within)
+    return Switched(now, names, environment.kept(_env_file(service)))
+
+
+def _env_file(service: Service) -> str:
+    return f"/etc/drillyard/env/{_full(service)}.env"
+
+
+def _full(service: Service) -> str:
+    return service.unit if service.unit.endswith(".service") else f"{service.unit}.service"
+
+
 def _raise(service: Service, verb: str, within: float) -> Action[Status]:
     yield _forget_failures(service)
     began: Done = yield Sh(
@@ -99,27 +149,52 @@ def _raise(service: Service, verb: str, within: float) -> Action[Status]:
         timeout=within,
         supposing=Done(0),
     )
+    if began.rc == _NO_UNIT:
+        yield from status(service)
     if began.rc:
-        raise (yield from _did_not(service, verb, began.complaint))
-    done: Done = yield Until(
-        _show(service),
-        lambda done: _read(service, done).state in ("running", "failed", "stopped"),
-        f"{service.unit} is running",
-        within=within,
-        supposing=Done(0, b"LoadState=loaded\nActiveState=active\nMainPID=1\n"),
-    )
-    now = _read(service, done)
+        raise did_not(service, verb, began.complaint, (yield from _last_words(service)))
+    try:
+        done: Done = yield Until(
+            Sh(
+                'systemctl show --property "$1" "$2"; cut -d. -f1 /proc/uptime',
+                _FACTS,
+                service.unit,
+                script=True,
+            ),
+            _settled,
+            f"{service.unit} is running",
+            within=within,
+            supposing=Done(0, b"LoadState=loaded\nActiveState=active\nMainPID=1\n"),
+        )
+    except NotInTime:
+        done = yield _show(service)
+    now = _read(done)
     if now.state != "running":
-        raise (yield from _did_not(service, verb, now.detail))
+        raise did_not(service, verb, now.detail, (yield from _last_words(service)))
     return now
 
 
-def _did_not(service: Service, verb: str, why: str) -> Action[StepFailed]:
-    last = yield from logs(service, lines=_LAST)
-    return StepFailed(
-        f"{service.host}: expected {service.unit} to {verb}, found: {why}. Its journal ends with:\n{last}",
-        do="The files were not touched by this step; look at what its journal names, and run again.",
+def _settled(done: Done) -> bool:
+    """Tell whether a unit being started has come to where it stays: up, given up, or in a loop."""
+    now, facts = _read(done), _facts(done)
+    if now.state != "running" or facts.get("Type") not in _READY_AT_ONCE:
+        return now.state in ("running", "failed", "stopped") or now.restarts >= LOOPS
+    up = float(done.text.splitlines()[-1]) - int(facts["ActiveEnterTimestampMonotonic"]) / 1e6
+    return up >= STEADY
+
+
+def _last_words(service: Service) -> Action[str]:
+    """Return the end of what the unit itself wrote, which systemd's words about it would crowd out."""
+    own = f"_SYSTEMD_UNIT={_full(service)}"
+    done: Done = yield Sh(
+        *("journalctl", own, "--lines", str(LAST), "--no-pager", "--output", "short-iso"),
+        sudo=True,
+        ok=(0, 1),
     )
+    # Without any entry journalctl says so, in dashes.
+    if done.text and not done.text.startswith("-- No entries"):
+        return done.text
+    return (yield from logs(service, lines=LAST))
 
 
 def _forget_failures(service: Service) -> Sh:
@@ -138,21 +213,34 @@ def _show(service: Service) -> Sh:
     return Sh("systemctl", "show", "--property", _FACTS, service.unit)
 
 
-def _read(service: Service, done: Done) -> Status:
-    facts = dict(line.split("=", 1) for line in done.text.splitlines() if "=" in line)
-    if facts.get("LoadState") in ("not-found", "masked"):
-        raise StepFailed(
-            f"{service.at}: expected {service.host} to have {service.unit}, found it {facts['LoadState']}.",
-            do="Correct `unit` in the inventory; `systemctl list-units` on the host shows what there is.",
-        )
+def _not_there(service: Service, found: str) -> Action[StepFailed]:
+    listed: Done = yield Sh(
+        "systemctl", "list-unit-files", "--type", "service", "--no-legend", "--no-pager", ok=(0, 1)
+    )
+    units = [line.split()[0].removesuffix(".service") for line in listed.text.splitlines()]
+    return StepFailed(
+        f"{service.at}: expected {service.host} to have {service.unit}, found it {found}."
+        + did_you_mean(service.unit, units),
+        do="Correct `unit` in the inventory; `systemctl list-units` on the host shows what there is.",
+    )
+
+
+def _read(done: Done) -> Status:
+    facts = _facts(done)
     state = facts.get("ActiveState", "")
     words = [facts.get("ActiveState", ""), facts.get("SubState", "")]
     words += [f"result {facts['Result']}"] if facts.get("Result") not in (None, "", "success") else []
-    words += [f"since {facts['StateChangeTimestamp']}"] if facts.get("StateChangeTimestamp") else []
+    since = facts.get("StateChangeTimestamp", "")
+    words += [f"since {since}"] if since else []
     return Status(
         state="starting" if facts.get("SubState") == "auto-restart" else _STATES.get(state, "unknown"),
         enabled=facts.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "alias", "linked"),
         pid=int(facts.get("MainPID") or 0),
         restarts=int(facts.get("NRestarts") or 0),
         detail=", ".join(word for word in words if word),
+        since=since,
     )
+
+
+def _facts(done: Done) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in done.text.splitlines() if "=" in line)
