@@ -62,7 +62,7 @@ def plan(command: Namespace) -> int:
     from agent.screen.plan import lines
 
     order = _order(command)
-    planned = foresee(order)
+    planned = foresee(order, diff=getattr(command, "diff", False))
     if command.json:
         for each in planned:
             sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.errors import BadPage, DrillyardError
@@ -32,10 +32,13 @@ class Planned:
     changes: tuple[str, ...] = ()
     hinges: str = ""
     refusal: str = ""
+    diffs: tuple[str, ...] = ()
 
 
-def plan(order: Order) -> tuple[Planned, ...]:
+def plan(order: Order, *, diff: bool = False) -> tuple[Planned, ...]:
     """Foresee every step of a page on every host of an order; the hosts are only looked at.
+
+    With `diff` the files that would be written are read, to show how they would change.
 
     Raises:
         Unreachable: a host cannot be looked at.
@@ -50,7 +53,7 @@ def plan(order: Order) -> tuple[Planned, ...]:
                 "host": {"name": host.name, "groups": list(host.groups), "environment": host.environment},
                 "run": {"id": "(plan)", "reason": order.reason},
             }
-            foresight = _Foresight(order, host, reach, names)
+            foresight = _Foresight(order, host, reach, names, diff)
             planned += foresight.steps((*order.page.steps, *order.page.prove))
     return tuple(planned)
 
@@ -61,7 +64,9 @@ class _Foresight:
     host: Host
     reach: Reach
     names: dict[str, Any]
+    diff: bool = False
     altered: bool = False
+    clocks: list[float] = field(default_factory=list)
 
     def steps(self, steps: Sequence[Step]) -> Iterator[Planned]:
         for step in steps:
@@ -94,7 +99,8 @@ class _Foresight:
         except DrillyardError as error:
             self._learn(step, UNKNOWN)
             return told("would fail", refusal=str(error))
-        seen = preview(action, self.reach.to(self.host), altered=self.altered)
+        road = self.reach.to(self.host)
+        seen = preview(action, road, altered=self.altered, diff=self.diff, clocks=self.clocks)
         self.altered = self.altered or bool(seen.changes)
         self._learn(step, UNKNOWN if seen.result is UNKNOWN else as_plain(seen.result))
         return told(
@@ -103,6 +109,7 @@ class _Foresight:
             changes=seen.changes,
             hinges=seen.hinges,
             refusal=seen.refusal,
+            diffs=seen.diffs,
         )
 
     def _learn(self, step: Step, result: Any) -> None:

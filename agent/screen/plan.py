@@ -35,6 +35,8 @@ def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
                 yield f"      x {each.refusal}"
             for change in each.changes:
                 yield f"      ! {clip(change)}"
+            for line in (line for diff in each.diffs for line in diff.splitlines()):
+                yield f"        {line}"
             if each.hinges and each.verdict != "depends":
                 yield f"      … then it hinges on: {clip(each.hinges)}"
 
