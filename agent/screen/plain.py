@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Mapping
 from typing import TextIO
 
 from agent.language import Language
-from agent.runbook.events import EndEvent, Event, RunEvent, StepEvent
-from agent.screen.words import seconds, word
+from agent.runbook.events import AskEvent, EndEvent, Event, NotifyEvent, RtoEvent, RunEvent, StepEvent
+from agent.screen.words import columns, countdown, named, seconds, word
 
 MARKS = {"done": "ok  ", "failed": "FAIL", "skipped": "-   ", "unknown": "??  ", "unreachable": "FAIL"}
 
@@ -28,15 +28,23 @@ class PlainScreen:
                 self._run(event)
             case StepEvent():
                 self._step(event)
+            case AskEvent() if not self._quiet:
+                self._line(f"     {'!' if event.changes else ' '} {event.host}: {event.ask}")
+            case NotifyEvent() if not self._quiet or event.state != "sent":
+                self._line(f"       {notified(event, self._language)}")
+            case RtoEvent() if event.elapsed >= 1 and (event.left <= 0 or not self._quiet):
+                self._line(f"       {countdown(event.rto, event.left, self._language)}")
             case EndEvent():
                 self._end(event)
+            case _:
+                pass
 
     def _run(self, event: RunEvent) -> None:
         if not self._quiet:
             resumed = f" ({word('resumed', self._language)})" if event.resumed else ""
             self._line(f"{event.title}{resumed}")
             self._line(
-                f"  {event.page} {word('on', self._language)} {', '.join(event.hosts)}: {event.folder}"
+                f"  {event.page} {word('on', self._language)} {named(event.hosts, 100)}: {event.folder}"
             )
 
     def _step(self, event: StepEvent) -> None:
@@ -47,7 +55,8 @@ class PlainScreen:
             text = event.sentence if event.state == "note" else self._late(event)
             self._line(f"       {event.host}: {text}")
             return
-        self._line(f"  {MARKS[event.state]} {pad(event.name, 44)} {pad(event.host, 12)} {self.timing(event)}")
+        name = event.name or word("connect", self._language)
+        self._line(f"  {MARKS[event.state]} {pad(name, 44)} {pad(event.host, 12)} {self.timing(event)}")
         if event.sentence:
             self._line(f"       {event.sentence}")
 
@@ -69,8 +78,8 @@ class PlainScreen:
         else:
             self._line(f"{word(event.outcome, self._language)} ({seconds(event.elapsed)}): {event.sentence}")
         if len(event.hosts) > 1 and set(event.hosts.values()) != {"done"}:
-            for host, state in event.hosts.items():
-                self._line(f"  {pad(host, 12)} {word(state, self._language)}")
+            for state, hosts in by_state(event.hosts).items():
+                self._line(f"  {pad(word(state, self._language), 12)} {len(hosts):>3}  {named(hosts, 60)}")
         if event.audit and not self._quiet:
             self._line(f"{word('audit', self._language)}: {event.audit[:16]}")
         if event.resume:
@@ -87,5 +96,24 @@ class PlainScreen:
 
 def pad(text: str, width: int) -> str:
     """Return `text` filled with blanks to `width` columns of a terminal, where Hangul takes two each."""
-    used = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-    return text + " " * max(0, width - used)
+    return text + " " * max(0, width - columns(text))
+
+
+def by_state(hosts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the hosts in each state, in the order the states are first met."""
+    found: dict[str, list[str]] = {}
+    for host, state in hosts.items():
+        found.setdefault(state, []).append(host)
+    return found
+
+
+def notified(event: NotifyEvent, language: Language) -> str:
+    """Return who was told, was not and why, or is to be called by hand."""
+    who = f"{event.contact} ({event.channel})" if event.channel else event.contact
+    match event.state:
+        case "sent":
+            return f"{who}: {word('told the end' if event.last else 'told', language)}"
+        case "by hand":
+            return f"{word('by hand', language)}: {who} {event.sentence}"
+        case _:
+            return f"{who}: {word('not told', language)}: {event.sentence}"

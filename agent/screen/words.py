@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
+
 from agent.language import Language
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -22,6 +25,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "after": ("Now, by hand", "이어서 사람이 할 일"),
     "journal": ("journal", "기록"),
     "audit": ("Audit ends with", "감사 기록의 마지막 해시"),
+    "elapsed": ("elapsed", "경과"),
+    "left": ("left", "남음"),
+    "missed": ("OVER", "초과"),
+    "told": ("told", "알림"),
+    "not told": ("was not told", "알리지 못함"),
+    "told the end": ("told how it ended", "결과를 알림"),
+    "by hand": ("To be called by hand", "직접 연락할 곳"),
+    "above": ("lines more above", "줄 더 있음"),
+    "connect": ("Connect", "연결"),
+    "more failures": (
+        "it fails on more hosts; the journal has why",
+        "더 많은 호스트에서 실패, 이유는 기록에 있음",
+    ),
     "all done": ("Recovered and proved", "복구와 검증 완료"),
 }
 
@@ -29,6 +45,31 @@ _WORDS: dict[str, tuple[str, str]] = {
 def word(key: str, language: Language) -> str:
     """Return one of the screens' own words."""
     return _WORDS[key][1 if language == "ko" else 0]
+
+
+def countdown(rto: float, left: float, language: Language) -> str:
+    """Return how the recovery time objective stands: `RTO 30 min, 12 min 05 s left`."""
+    whole = f"{rto / 60:.0f} min" if rto % 60 == 0 else seconds(rto)
+    return f"RTO {whole}, {seconds(abs(left))} {word('left' if left >= 0 else 'missed', language)}"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: two for each letter of Hangul."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def named(names: Sequence[str], width: int) -> str:
+    """Return names side by side in so many columns: `web1, web2, … (64)` where there are too many."""
+    whole = ", ".join(names)
+    if columns(whole) <= width:
+        return whole
+    rest = f"… ({len(names)})"
+    shown = ""
+    for name in names:
+        if columns(shown + name + ", " + rest) > width:
+            break
+        shown += f"{name}, "
+    return shown + rest
 
 
 def seconds(value: float) -> str:

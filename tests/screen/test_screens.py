@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from agent.runbook.events import EndEvent, RunEvent, StepEvent
+from agent.runbook.events import AskEvent, EndEvent, NotifyEvent, RtoEvent, RunEvent, StepEvent
 from agent.screen.live import LiveScreen
 from agent.screen.plain import PlainScreen, pad
 from agent.screen.words import seconds
@@ -58,3 +58,49 @@ def test_hangul_takes_two_columns():
 def test_seconds(value, text):
     """Lengths of time as a person reads them."""
     assert seconds(value) == text
+
+
+MANY = [
+    RunEvent("r1", "/runs/r1", "web", "Web", tuple(f"web{n}" for n in range(20)), rto=1800),
+    *(StepEvent("stop", "Stop", f"web{n}", "started", budget=1) for n in range(20)),
+    *(StepEvent("stop", "Stop", f"web{n}", "over budget", budget=1) for n in range(20)),
+    *(StepEvent("stop", "Stop", f"web{n}", "failed", elapsed=2, sentence=f"web{n}: no") for n in range(12)),
+    *(StepEvent("stop", "Stop", f"web{n}", "done", elapsed=2) for n in range(12, 20)),
+    NotifyEvent("lead", "slack", 15, "failed", "HTTP Error 503"),
+    NotifyEvent("dba", "", 15, "by hand", "+82 2 000"),
+    RtoEvent(1800, 1860, -60),
+    EndEvent("r1", "failed", 40, "no", 10),
+]
+
+
+def test_many_hosts_fail_without_flooding_the_screen():
+    """The first few reasons and a line for the rest; over budget is said once; the table at the end."""
+    out = io.StringIO()
+    shown = LiveScreen(out, "en")
+    for event in MANY:
+        shown.tell(event)
+    lines = out.getvalue().splitlines()
+    assert sum(line.startswith("  ✗ web") and "Stop: no" in line for line in lines) == 5
+    assert sum("fails on more hosts" in line for line in lines) == 1
+    assert sum("over its budget" in line for line in lines) == 1
+    assert any(line.endswith("8✓ 12✗") for line in lines)
+    assert any("lead (slack): was not told: HTTP Error 503" in line for line in lines)
+
+
+def test_plain_lines_have_the_countdown_and_who_is_to_be_called():
+    """--quiet keeps what went wrong: a message that was not sent, a call by hand, an objective missed."""
+    out = io.StringIO()
+    shown = PlainScreen(out, "ko", quiet=True)
+    for event in [*MANY, NotifyEvent("cto", "slack", 30, "sent")]:
+        shown.tell(event)
+    text = out.getvalue()
+    assert "직접 연락할 곳: dba +82 2 000" in text
+    assert "RTO 30 min, 60 s 초과" in text
+    assert "cto" not in text
+
+
+def test_each_ask_is_a_line():
+    """--verbose: what changes something stands out."""
+    out = io.StringIO()
+    PlainScreen(out).tell(AskEvent("stop", "one", "systemctl stop redis", "the service"))
+    assert out.getvalue() == "     ! one: systemctl stop redis\n"
