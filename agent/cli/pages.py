@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent import naming
 from agent.cli.world import inventory_of, language_of
-from agent.errors import BadPage
+from agent.errors import BadPage, Usage
 from agent.language import say
 
 if TYPE_CHECKING:
@@ -19,14 +19,11 @@ if TYPE_CHECKING:
 
 
 def runbooks(command: Namespace) -> int:
-    """List pages, check them against an inventory, or print the schema for editors."""
+    """List pages, check them against an inventory, or print a schema: the pages', or that of the events."""
     from agent.runbook.load import load_page
 
     if command.what == "schema":
-        from agent.runbook.schema import page_schema
-
-        sys.stdout.write(json.dumps(page_schema(), indent=2) + "\n")
-        return 0
+        return _schema(command.page)
     folders = [Path(each) for each in command.pages]
     found = naming.pages(folders)
     names = command.page or sorted(found)
@@ -47,6 +44,17 @@ def runbooks(command: Namespace) -> int:
             sys.stdout.write((json.dumps(row, ensure_ascii=False) if command.json else plain) + "\n")
         return 0
     return _check(command, loaded)
+
+
+def _schema(of: list[str]) -> int:
+    if of == ["events"]:
+        from agent.screen.schema import schema_text
+    elif of in ([], ["pages"]):
+        from agent.runbook.schema import schema_text
+    else:
+        raise Usage(f"runbooks schema {' '.join(of)}: expected pages or events.")
+    sys.stdout.write(schema_text())
+    return 0
 
 
 def _check(command: Namespace, loaded: list[Page]) -> int:

@@ -137,7 +137,7 @@ def _look(verbs: _Adder) -> None:
         verbs, "runbooks", pages.runbooks, "list the pages, or check them", "drillyard runbooks check -i prod"
     )
     parser.add_argument("what", nargs="?", choices=("list", "check", "schema"), default="list")
-    parser.add_argument("page", nargs="*", help="only these pages")
+    parser.add_argument("page", nargs="*", help="only these pages; after schema: pages or events")
     _world(parser)
     _library(parser)
 
