@@ -84,6 +84,7 @@ def start(service: Service, *, within: float = 60.0) -> Action[Status]:
         yield _change(service, f"gives {service.unit} {wanted} replicas", "scale", f"--replicas={wanted}")
     elif found.status(pods).state != "running":
         yield _anew(service)
+        yield from _unstick(service, pods)
     return (yield from _await(service, found, "start", within, pods))
 
 
@@ -94,6 +95,7 @@ def restart(service: Service, *, within: float = 60.0) -> Action[Status]:
         return (yield from start(service, within=within))
     pods = yield from _pods(service, found)
     yield _anew(service)
+    yield from _unstick(service, pods)
     return (yield from _await(service, found, "restart", within, pods))
 
 
@@ -115,12 +117,13 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
         every=0.3,
         supposing=Done(0),
     )
-    return replace(found, replicas=0).status(())
+    return replace(found, replicas=0, ready=0).status(())
 
 
 def logs(service: Service, *, lines: int = 100) -> Action[str]:
     """Return the newest lines of the log of every pod, with its name before each."""
-    return (yield from _logs(service, (yield from _found(service)), lines))
+    found = yield from _found(service)
+    return (yield from _logs(service, ["--selector", found.selector], lines))
 
 
 def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action[Switched]:
@@ -144,6 +147,7 @@ def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action
     )
     if "no change" not in patched.text:
         yield _note(service, BEFORE, before)
+    yield from _unstick(service, pods)
     return Switched((yield from _await(service, found, "start", within, pods)), tuple(values), before)
 
 
@@ -166,6 +170,9 @@ def restore_env(service: Service, *, within: float = 60.0) -> Action[Switched]:
     if numbers[found.noted_before] != max(revisions)[0]:
         to = f"--to-revision={numbers[found.noted_before]}"
         yield _change(service, f"takes {service.unit} back to {found.noted_before}", "rollout", "undo", to)
+        # A Deployment gets its annotations of then back, too.
+        yield _note(service, BEFORE, found.noted_before)
+    yield from _unstick(service, pods)
     return Switched((yield from _await(service, found, "start", within, pods)), (), found.noted_before)
 
 
@@ -196,8 +203,23 @@ def _await(
     workload, pods = read_workload(done.text), read_pods(done.text)
     now = workload.status(pods)
     if now.state != "running":
-        raise did_not(service, verb, now.detail, (yield from _logs(service, workload, LAST)))
+        stuck = [pod.name for pod in pods if pod.waiting][:1]
+        whose = stuck or ["--selector", workload.selector]
+        raise did_not(service, verb, now.detail, (yield from _logs(service, whose, LAST)))
     return now
+
+
+def _unstick(service: Service, pods: tuple[Pod, ...]) -> Action[None]:
+    """Delete the pods of a StatefulSet that do not run: it waits for them before it makes them anew."""
+    stuck = [pod.name for pod in pods if pod.waiting]
+    if stuck and _kind(service) == "statefulset":
+        yield Sh(
+            *(*_kubectl(service), "delete", "pods", "--wait=false", "--ignore-not-found", *stuck),
+            sudo=_sudo(service),
+            changes=f"deletes {', '.join(stuck)}, which {service.unit} makes anew",
+            again="safe",
+            supposing=Done(0),
+        )
 
 
 def _found(service: Service) -> Action[Workload]:
@@ -250,9 +272,9 @@ def _containers(service: Service, found: Workload) -> list[str]:
     return named
 
 
-def _logs(service: Service, found: Workload, lines: int) -> Action[str]:
+def _logs(service: Service, whose: list[str], lines: int) -> Action[str]:
     done: Done = yield Sh(
-        *(*_kubectl(service), "logs", "--selector", found.selector, "--tail", str(lines), "--prefix"),
+        *(*_kubectl(service), "logs", *whose, "--tail", str(lines), "--prefix"),
         *("--all-containers", "--ignore-errors", "--max-log-requests", "50"),
         sudo=_sudo(service),
         ok=(0, 1),
