@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
-from agent import __version__, errors
-from agent.cli import backups, hosts, pages, runs, status
+from agent import __version__
+from agent.cli import backups, completion, hosts, pages, runs, status
+from agent.cli.codes import exit_codes, exit_codes_of
 from agent.errors import Usage
 
 _Verb = Callable[[argparse.Namespace], int]
@@ -20,24 +21,17 @@ class _Parser(argparse.ArgumentParser):
         raise Usage(f"{message}.", do=f"See `{self.prog} --help`.")
 
 
-def exit_codes() -> str:
-    """Return the table of exit codes, read from the errors themselves."""
-    rows = [(0, "done")]
-    waiting = [errors.DrillyardError]
-    while waiting:
-        kind = waiting.pop(0)
-        waiting += kind.__subclasses__()
-        if kind is not errors.DrillyardError:
-            rows.append((kind.exit_code, (kind.__doc__ or "").strip().splitlines()[0]))
-    return "\n".join(f"  {code:>3}  {text}" for code, text in sorted(rows))
-
-
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return the parsed command line, its function under `verb`.
 
     Raises:
         Usage: it makes no sense.
     """
+    return command_line().parse_args(argv)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of every verb."""
     parser = _Parser(
         prog="drillyard",
         description="Carry out recovery runbooks on the hosts of an inventory.",
@@ -50,7 +44,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _look(verbs)
     _act(verbs)
     _backup(verbs)
-    return parser.parse_args(argv)
+    _complete(verbs)
+    return parser
 
 
 def _verb(verbs: _Adder, name: str, function: _Verb, text: str, example: str) -> argparse.ArgumentParser:
@@ -58,7 +53,7 @@ def _verb(verbs: _Adder, name: str, function: _Verb, text: str, example: str) ->
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  {example}\n\nexit codes: see `drillyard --help`.",
+        epilog=f"example:\n  {example}\n\nexit codes:\n{exit_codes_of(name)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(verb=function)
@@ -214,3 +209,15 @@ def _backup(verbs: _Adder) -> None:
     parser.add_argument("system", help="redis")
     parser.add_argument("--id", default="", help="verify this backup (else the newest)")
     _world(parser)
+
+
+def _complete(verbs: _Adder) -> None:
+    parser = _verb(
+        verbs,
+        "completion",
+        completion.completion,
+        "print a script that completes our command lines in a shell",
+        "drillyard completion bash > ~/.local/share/bash-completion/completions/drillyard",
+    )
+    parser.add_argument("what", choices=(*completion.SHELLS, "words"), metavar="bash|zsh|fish")
+    parser.add_argument("typed", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)

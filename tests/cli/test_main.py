@@ -1,13 +1,17 @@
 """The command line: help, exit codes, one sentence an error."""
 
+import argparse
 import json
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from agent.cli import main
-from agent.cli.parser import exit_codes
+from agent.cli.codes import ENDS, exit_codes, exit_codes_of
+from agent.cli.parser import command_line, parse
 from tests.documents import ROOT
 
 EXAMPLE = str(ROOT / "inventory/example")
@@ -23,14 +27,38 @@ def test_help_lists_every_exit_code(capsys):
         assert f"\n  {code:>3}  " in shown
 
 
-@pytest.mark.parametrize(
-    "verb", ["hosts", "check", "runbooks", "plan", "run", "resume", "unlock", "audit", "backup"]
+VERBS = sorted(
+    next(each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction)).choices
 )
-def test_every_verb_has_an_example(verb, capsys):
-    """--help of every verb has an example."""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example_and_its_own_exit_codes(verb, capsys):
+    """--help of every verb has an example that parses, and the codes that verb can end with."""
     with pytest.raises(SystemExit):
         main([verb, "--help"])
-    assert f"example:\n  drillyard {verb}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    (example,) = re.findall(rf"example:\n  drillyard ({verb}.*)", shown)
+    parse(shlex.split(example.partition(" > ")[0]))
+    assert verb in ENDS
+    codes = {int(code) for code in re.findall(r"^ +(\d+)  ", shown.partition("exit codes:")[2], re.MULTILINE)}
+    assert {0, 64, 130} <= codes
+    assert {kind.exit_code for kind in ENDS[verb]} <= codes
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "can"),
+    [
+        ("check", 3, True),
+        ("hosts", 41, False),
+        ("resume", 50, True),
+        ("run", 50, False),
+        ("audit", 30, False),
+    ],
+)
+def test_a_verb_names_no_code_it_cannot_end_with(verb, code, can):
+    """`hosts` takes no safety copy, `audit` connects to nobody."""
+    assert (f"\n  {code:>3}  " in "\n" + exit_codes_of(verb)) is can
 
 
 @pytest.mark.parametrize(

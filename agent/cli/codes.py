@@ -1,0 +1,69 @@
+"""The exit codes a verb can end with, read from the errors themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from agent import errors
+from agent.errors import DrillyardError
+
+_Kinds = tuple[type[DrillyardError], ...]
+
+_WORLD: _Kinds = (errors.Usage, errors.BadInventory, errors.NotFound)
+_REACH: _Kinds = (
+    errors.Unreachable,
+    errors.HostKeyRefused,
+    errors.LoginRefused,
+    errors.ContactLost,
+    errors.SudoRefused,
+)
+_ASK: _Kinds = (*_REACH, errors.StepFailed, errors.TimedOut, errors.NotInTime)
+_BACKUP: _Kinds = (errors.ServiceRefused, errors.NoRoom, errors.NoBackup, errors.BackupDamaged)
+_RUN: _Kinds = (
+    *(*_WORLD, *_ASK, *_BACKUP),
+    *(errors.ProofFailed, errors.BadPage, errors.Refused, errors.Locked, errors.Defect, errors.Stopped),
+)
+_OWN = {1: "degraded", 2: "down or damaged", 3: "could not look"}
+
+# What each verb can raise; one that is not named here is said to end with any.
+ENDS: dict[str, _Kinds] = {
+    "hosts": (*_WORLD, *_ASK),
+    "check": _WORLD,
+    "auto-recover": _RUN,
+    "runbooks": (*_WORLD, errors.BadPage),
+    "plan": (*_WORLD, *_ASK, *_BACKUP, errors.BadPage),
+    "run": _RUN,
+    "resume": (*_RUN, errors.BadJournal),
+    "unlock": (*_WORLD, *_ASK, errors.Refused),
+    "audit": (errors.Usage, errors.BadJournal),
+    "backup": (*_WORLD, *_ASK, *_BACKUP),
+    "completion": (errors.Usage,),
+}
+_LOOKS = ("check", "auto-recover")
+
+
+def exit_codes() -> str:
+    """Return the table of every exit code."""
+    return _table(_every(), {0: "done"})
+
+
+def exit_codes_of(verb: str) -> str:
+    """Return the table of the codes that one verb can end with."""
+    own = {0: "sound", **_OWN} if verb in _LOOKS else {0: "done"}
+    kinds = ENDS.get(verb, tuple(_every()))
+    if errors.Stopped not in kinds:
+        own |= {errors.Stopped.exit_code: "ended by Ctrl-C"}
+    return _table(kinds, own)
+
+
+def _table(kinds: Iterable[type[DrillyardError]], own: dict[int, str]) -> str:
+    rows = [*own.items()]
+    rows += [(kind.exit_code, (kind.__doc__ or "").strip().splitlines()[0]) for kind in kinds]
+    return "\n".join(f"  {code:>3}  {text}" for code, text in sorted(rows))
+
+
+def _every() -> Iterator[type[DrillyardError]]:
+    # Not by __subclasses__: a verb that is not ours to list may have brought its own.
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, DrillyardError) and kind is not DrillyardError:
+            yield kind
