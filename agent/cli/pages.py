@@ -58,12 +58,14 @@ def _schema(of: list[str]) -> int:
 
 
 def _check(command: Namespace, loaded: list[Page]) -> int:
-    """Print what does not fit; without an inventory, reading the pages was the check."""
+    """Print what does not fit, the ladder of who is told included; without an inventory, reading did."""
+    from agent.notify.ladder import ladder_of
     from agent.runbook.check import check_page
 
     code = 0
     if command.inventory or os.environ.get("DRILLYARD_INVENTORY"):
         inventory = inventory_of(command)
+        ladder_of(list(inventory))
         for page in loaded:
             for problem in check_page(page, inventory):
                 sys.stdout.write(f"{problem}\n")

@@ -1,9 +1,11 @@
 """The inventory's `escalation` is read whole, or refused with its place and the word that is wrong."""
 
 import copy
+import re
 
 import pytest
 
+from agent.cli import main
 from agent.errors import BadInventory
 from agent.inventory import Host, Where, read_inventory
 from agent.notify.ladder import kinds, ladder_of, read_ladder
@@ -69,6 +71,24 @@ def test_what_is_wrong_is_named(place, value, said):
 def test_no_ladder_is_none():
     """A rehearsal's inventory has none, and nobody is told."""
     assert ladder_of([Host("one"), Host("two", vars={"escalation": None})]) is None
+
+
+def test_the_documents_ladder_is_sound(tmp_path, capsys):
+    """What docs/operators/escalation.md shows can be copied; `runbooks check` reads it, and a broken one."""
+    (shown,) = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "docs/operators/escalation.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(shown)
+    (tmp_path / "hosts.yml").write_text(
+        "all: {hosts: {one: {serves: {redis: {supervisor: systemd, unit: r}}}}}"
+    )
+    (tmp_path / "page.yml").write_text("title: T\nsteps: [{id: a, sh: 'true', reads: true}]\n")
+    check = ["runbooks", "check", str(tmp_path / "page.yml"), "-i", str(tmp_path / "hosts.yml")]
+    assert main(check) == 0
+    (tmp_path / "group_vars/all.yml").write_text(shown.replace("tell: [aws]", "tell: [asw]"))
+    assert main(check) == 21
+    assert "all.yml:1: escalation: levels[2].tell names the contact asw" in capsys.readouterr().err
 
 
 def test_the_example_is_sound():

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.record.journal import read_journal
+from agent.inventory import read_inventory
+from agent.notify.ladder import ladder_of
+from agent.record.journal import Journal, read_journal
+from agent.runbook.events import EndEvent
+from agent.runbook.load import load_page
+from agent.runbook.order import Order
+from agent.runbook.watch import Watch
 from tests.notify.servers import webhook
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +144,26 @@ def test_a_refused_message_is_tried_again_and_no_more_than_so_often(world, hook,
     assert [each["state"] for each in oncall if not each["last"]] == ["failed", "failed", "sent"]
     assert "503" in oncall[0]["sentence"]
     assert hook.url.encode() not in out
+    kept = [path for path in (world / "runs").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if hook.url.encode() in path.read_bytes()]
+
+
+def test_a_channel_that_hangs_keeps_nobody(world):
+    """A pager that does not come back holds up neither the steps nor, beyond its share, the end."""
+    text = (world / "hosts.yml").read_text()
+    gate = f"while [ ! -e {world}/pager.gate ]; do sleep 0.02; done"
+    text = text.replace("{url: !env WATCH_HOOK}", f"{{kind: command, run: [sh, -c, {gate!r}]}}")
+    (world / "hosts.yml").write_text(text)
+    command(world)
+    order = Order(load_page(world / "page.yml"), tuple(read_inventory(world / "hosts.yml")), ())
+    (world / "run").mkdir()
+    journal = Journal(world / "run" / "journal.jsonl")
+    watch = Watch(order, world / "run", journal, ladder_of(order.hosts), None)
+    watch.begin(lambda _: None, lambda _: None)
+    watch.conclude(EndEvent("r", "done", 1.0), within=0.05)
+    assert not [line for line in read_journal(journal.path) if line.get("channel")]
+    (world / "pager.gate").touch()
 
 
 def test_nobody_to_send_to(world, monkeypatch, hook):
