@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.errors import BadInventory
 
 MASK = "••••"
+_LINE = 8
 
 _seen: set[str] = set()
 _lock = threading.Lock()
@@ -88,6 +89,8 @@ def _forms() -> list[str]:
     """Every way a revealed secret may stand in a text: plain, quoted for a shell, escaped by JSON or repr."""
     with _lock:
         known = set(_seen)
+    # Of a key or certificate a single line is already too much.
+    known |= {line for secret in known if "\n" in secret for line in secret.split("\n") if len(line) >= _LINE}
     # Our journal escapes what is not ASCII, our audit and screens do not.
     known |= {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for secret in known for ascii_ in (True, False)}
     known |= {repr(secret)[1:-1] for secret in known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from agent.errors import DrillyardError
+from agent.errors import Defect, DrillyardError
 from agent.secrets import mask
 
 
@@ -26,4 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("drillyard: ended at once. What was in flight is unknown: see `drillyard resume`.\n")
         return 130
+    except Exception:  # noqa: BLE001 - a defect; whatever it says, no secret may stand in it
+        import traceback
+
+        sys.stderr.write(mask(traceback.format_exc()))
+        sys.stderr.write("drillyard: this program went wrong. Report it with the lines above.\n")
+        return Defect.exit_code
     return code

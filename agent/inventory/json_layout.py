@@ -26,7 +26,7 @@ def is_listing(document: Document) -> bool:
 def read_listing(document: Document, draft: Draft, ask: Ask | None = None) -> None:
     """Add what a listing says to the draft; where it has no `_meta`, `ask(host)` gives a host's variables.
 
-    As in Ansible a host that stands in `_meta` and in no group is none.
+    As in Ansible variables in `_meta` count for hosts in the listing's own groups alone.
 
     Raises:
         BadInventory: it is not in that layout.
@@ -36,10 +36,11 @@ def read_listing(document: Document, draft: Draft, ask: Ask | None = None) -> No
         raise _wrong(document, (), "groups by name", data)
     meta = _mapping(document, ("_meta",), data.get("_meta"))
     known = _mapping(document, ("_meta", "hostvars"), meta.get("hostvars"))
+    named: dict[str, None] = {}
     for name in data:
         if name != "_meta":
-            _group(document, draft, name)
-    for host in [*draft.hosts]:
+            named |= dict.fromkeys(_group(document, draft, name))
+    for host in named:
         if host in known:
             draft.hosts[host].vars.update(layer(document, ("_meta", "hostvars", host), known[host]))
         elif ask and "_meta" not in data:
@@ -47,7 +48,7 @@ def read_listing(document: Document, draft: Draft, ask: Ask | None = None) -> No
             draft.hosts[host].vars.update(layer(own, (), own.data))
 
 
-def _group(document: Document, draft: Draft, name: str) -> None:
+def _group(document: Document, draft: Draft, name: str) -> list[str]:
     data = document.data[name]
     # The oldest form of all: a group is the list of its hosts.
     content = {"hosts": data} if isinstance(data, list) else _mapping(document, (name,), data)
@@ -55,13 +56,15 @@ def _group(document: Document, draft: Draft, name: str) -> None:
     group = draft.group(name, at)
     inside = {key: content.get(key) for key in ("hosts", "children", "vars")}
     none: Layer = {}
-    for n, host in enumerate(_names(document, (name, "hosts"), inside["hosts"])):
+    hosts = _names(document, (name, "hosts"), inside["hosts"])
+    for n, host in enumerate(hosts):
         draft.add_host(name, host, document.at(name, "hosts", n), none)
     for n, child in enumerate(_names(document, (name, "children"), inside["children"])):
         where = document.at(name, "children", n)
         draft.group(child, where)
         draft.add_child(name, child, where)
     group.vars.update(layer(document, (name, "vars"), inside["vars"]))
+    return hosts
 
 
 def _names(document: Document, place: Place, data: Any) -> list[str]:

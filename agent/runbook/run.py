@@ -26,6 +26,7 @@ from agent.runbook.order import Order
 from agent.runbook.reach import Reach
 from agent.runbook.stop_sign import StopSign
 from agent.runbook.watch import Watch
+from agent.secrets import mask
 from agent.transport.perform import perform
 from agent.transport.road import Road
 
@@ -104,7 +105,9 @@ class Run:
         return end
 
     def tell(self, event: Event) -> None:
-        """Pass an event on, one at a time."""
+        """Pass an event on, one at a time; its sentence may quote what a host said."""
+        if isinstance(event, StepEvent | EndEvent):
+            event = replace(event, sentence=mask(event.sentence))
         if isinstance(event, StepEvent):
             self.watch.noticed(event)
         with self._tell_lock:

@@ -105,7 +105,7 @@ def preview(
         return seen.told(result)
     except DrillyardError as error:
         if altered or guessed:
-            return seen.told(UNKNOWN, hinges=guessed or seen.looks[-1])
+            return seen.told(UNKNOWN, hinges=guessed or (seen.looks[-1] if seen.looks else str(error)))
         return seen.told(UNKNOWN, refusal=str(error))
     except (ValueError, LookupError):
         # The action could not read the empty answer we supposed: from here on only the run can tell.

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import BadInventory, BadPage
-from agent.inventory import read_inventory
+from agent.inventory import Host, Inventory, read_inventory
+from agent.runbook.check import check_page
 from agent.runbook.load import load_page
 
 QUIET = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     database=None,
@@ -26,6 +27,7 @@ id serial confirm tags look 5m 1+ {{ look }} [ ~ << $at !env
 """
 WORDS = st.sampled_from([*SPOKEN.split(), "{{ x.y }}", "{{ x", "", "a b"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS | st.dates()
+WORLD = Inventory({"one": Host("one")}, {"all": ("one",)})
 DATA = st.recursive(
     LEAVES,
     lambda inner: (
@@ -52,6 +54,17 @@ GROUP = st.recursive(
     ),
     max_leaves=6,
 )
+NAMES = st.lists(WORDS, max_size=3) | DATA
+LISTED = st.fixed_dictionaries(
+    {}, optional={"hosts": NAMES, "children": NAMES, "vars": st.dictionaries(WORDS, DATA, max_size=2) | DATA}
+)
+LISTING = st.dictionaries(WORDS, LISTED | NAMES, max_size=3).flatmap(
+    lambda groups: st.dictionaries(WORDS, DATA, max_size=2).map(
+        lambda known: {**groups, "_meta": {"hostvars": known}}
+    )
+)
+PUNCTUATION = st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"%@#,?~< \n\t=0<")), max_size=60)
+SOUND = DATA | PAGE | st.dictionaries(WORDS, GROUP, max_size=3) | LISTING
 
 
 def complaint(read, error, path: Path) -> str:
@@ -63,13 +76,22 @@ def complaint(read, error, path: Path) -> str:
     return path.name
 
 
+def proved(path: Path) -> None:
+    """Read a page, and prove it against an inventory."""
+    for problem in check_page(load_page(path), WORLD):
+        assert str(problem).startswith(str(path)), problem
+
+
 def both(path: Path, content: bytes) -> None:
-    """Read bytes as an inventory in both layouts and as a page."""
+    """Read bytes as an inventory in each layout and as a page, which is then proved against a sound one."""
     ini = path.with_suffix(".ini")
     path.write_bytes(content)
     ini.write_bytes(content)
     assert path.name in complaint(read_inventory, BadInventory, path)
-    assert path.name in complaint(load_page, BadPage, path)
+    assert path.name in complaint(proved, BadPage, path)
+    listing = path.with_suffix(".json")
+    listing.write_bytes(content)
+    assert listing.name in complaint(read_inventory, BadInventory, listing)
     assert ini.name in complaint(read_inventory, BadInventory, ini)
 
 
@@ -81,14 +103,14 @@ def test_any_bytes(tmp_path, content):
 
 
 @QUIET
-@given(text=st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"%@#,?~< \n\t=0<")), max_size=60))
+@given(text=PUNCTUATION)
 def test_any_punctuation(tmp_path, text):
     """Texts of the signs that mean something in YAML."""
     both(tmp_path / "f.yml", text.encode())
 
 
 @QUIET
-@given(data=DATA | PAGE | st.dictionaries(WORDS, GROUP, max_size=3))
+@given(data=SOUND)
 def test_any_data(tmp_path, data):
     """Sound YAML of any shape, near to a page and an inventory too."""
     both(tmp_path / "f.yml", yaml.safe_dump(data, allow_unicode=True).encode("utf-8", "replace"))
