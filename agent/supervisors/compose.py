@@ -155,7 +155,7 @@ def restore_env(service: Service, *, within: float = 60.0) -> Action[Switched]:
 
 
 def _up(service: Service, compose: tuple[str, ...], within: float) -> Action[Status]:
-    up = (*compose, "up", "--detach", "--no-deps", "--no-build", "--force-recreate")
+    up = (*compose, "up", "--detach", "--no-deps", "--no-build")
     return (yield from _raise(service, up, "start", within))
 
 

@@ -145,7 +145,9 @@ def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action
         again="safe",
         supposing=Done(0),
     )
-    if "no change" not in patched.text:
+    if "no change" in patched.text:
+        before = found.noted_before or before
+    else:
         yield _note(service, BEFORE, before)
     yield from _unstick(service, pods)
     return Switched((yield from _await(service, found, "start", within, pods)), tuple(values), before)
@@ -188,6 +190,7 @@ def _await(
         return lost or workload.status(pods).state == "running"
 
     look = Sh(
+        "# look at the workload and its pods\n"
         "kind=$1 name=$2 facts=$3 selector=$4 pods=$5; shift 5; "
         '"$@" get "$kind" "$name" --output "jsonpath=$facts" && '
         '"$@" get pods --selector "$selector" --output "jsonpath=$pods"',
