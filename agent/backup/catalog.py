@@ -56,8 +56,9 @@ def find(service: Service, backups: Iterable[Backup], name: str) -> Backup:
         if name in ("", each.id):
             return each
     listed = ", ".join(each.id for each in known) or "none"
+    wanted = f"backup {name}" if name else "a backup"
     raise NoBackup(
-        f"{service.host}: expected {f'backup {name}' if name else 'a backup'} in the history, found {listed}.",
+        f"{service.host}: expected {wanted} in the history, found {listed}.",
         do=f"Take one: drillyard backup take {service.system}.",
     )
 
