@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from argparse import Namespace
@@ -27,6 +28,8 @@ def screen_of(command: Namespace, language: Language) -> tuple[Listener, Consent
         from agent.screen.live import LiveScreen
 
         live = LiveScreen(sys.stdout, language)
+        # A run that is ended at once leaves the terminal as it was, cursor and all.
+        atexit.register(live.close)
         return live, lambda question: live.aside(lambda: agree(question))
     from agent.screen.plain import PlainScreen
 

@@ -37,7 +37,8 @@ BUILT_IN = ("host", "run", "params")
 class Run:
     """A run under way.
 
-    `consent` asks a person a question. `past` is what the journal knew when it was resumed. `stop` ends it
+    `consent` asks a person a question. `past` is what the journal knew when it was resumed. `ladder` is who
+    is told at which minute (None = nobody). With `verbose` each ask is an event. `stop` ends it
     before its next ask; so does a file named `stop` in its folder. Hosts advance together, step by step; a
     host that failed takes no further part, and what it had done is undone in reverse order where its steps
     say how.

@@ -50,6 +50,10 @@ class LiveScreen:
         finally:
             self._live.start()
 
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._live.stop()
+
     def tell(self, event: Event) -> None:
         """Show it: at once where it is a line, with the next refresh where it moves something."""
         # The refreshing thread holds the lock of Live while it waits for ours: never print under ours.
