@@ -11,14 +11,14 @@ from agent.errors import Locked
 from agent.transport.ask import Action, Done, Sh
 
 # ln is atomic and refuses an existing name, so the lock is there with its whole content or not at all.
-_TAKE = """umask 077; mkdir -p "$1/locks" || exit 3
+_TAKE = """umask 077; [ -d "$1/locks" ] || mkdir -p "$1/locks" || exit 3
 printf '%s' "$3" > "$1/locks/$2.new.$$" || exit 3
 ln "$1/locks/$2.new.$$" "$1/locks/$2" 2>/dev/null; taken=$?
 rm -f "$1/locks/$2.new.$$"
 [ $taken -eq 0 ] && exit 0
 cat "$1/locks/$2"; exit 9"""
 
-_RELEASE = """held=$(cat "$1/locks/$2" 2>/dev/null) || exit 0
+_RELEASE = """held=''; { IFS= read -r held < "$1/locks/$2"; } 2>/dev/null
 case $held in *"\\"run\\": \\"$3\\""*) rm -f "$1/locks/$2";; esac"""
 
 _LIST = """for f in "$1"/locks/*; do

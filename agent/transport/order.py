@@ -32,13 +32,19 @@ class Me:
 
 @dataclass(frozen=True)
 class Order:
-    """One command line for a host. `user` "" is whoever the road logs in as; `seconds` is its limit."""
+    """One command line for a host. `user` "" is whoever the road logs in as; `seconds` is its limit.
+
+    `shares` says that it may be given to a shell that runs other commands too, one after the other; `apart`
+    that it must then have a session of its own, as a job, by whose session it is known to live.
+    """
 
     argv: tuple[str, ...]
     what: str
     user: str = ""
     stdin: bytes = b""
     seconds: float = 60.0
+    shares: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ def plain_order(ask: Sh, me: Me) -> Order:
         user="root" if ask.sudo is True else ask.sudo or "",
         stdin=lines + ask.stdin,
         seconds=ask.timeout,
+        shares=True,
     )
 
 
@@ -179,7 +186,8 @@ def job_order(ask: Sh, job: Job, command: tuple[str, ...]) -> Order:
     size = str(len(ask.stdin))
     wrapped = ("sh", "-c", script("job"), "sh", job.folder, job.name, ask.again, size, *command)
     argv, lines = sealed(wrapped, ask.secrets)
-    return Order(argv, str(ask), user=job.user, stdin=lines + ask.stdin, seconds=ask.timeout)
+    stdin = lines + ask.stdin
+    return Order(argv, str(ask), job.user, stdin, seconds=ask.timeout, shares=True, apart=True)
 
 
 def put_order(ask: Put, me: Me) -> Order:

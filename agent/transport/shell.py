@@ -148,7 +148,7 @@ class ShellRoad(ABC):
                 argv = limited(("sh", "-c", script("forget"), "sh", place.folder, start), 60.0, me)
                 # Where we may not become root, no job of ours is root's.
                 with contextlib.suppress(SudoRefused):
-                    self._send(Order(argv, f"forget {run}", user=place.user), _drop, Kept(10_000))
+                    self._send(Order(argv, f"forget {run}", place.user, shares=True), _drop, Kept(10_000))
         except DrillyardError:
             return  # a folder left behind is a matter of tidiness, and the run is over
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from agent.errors import DrillyardError, LoginRefused, Unreachable
 from agent.inventory.model import Host
 from agent.transport.greeting import greeted
-from agent.transport.order import Ended, Gone, Me, Order, script
+from agent.transport.order import Ended, Gone, Me, Order, Overdue, script
 from agent.transport.output import Kept, Sink
 from agent.transport.shell import ShellRoad
+from agent.transport.ssh_hand import Hand, fits
 from agent.transport.ssh_line import Line, Patience
 from agent.transport.ssh_login import log_in
 from agent.transport.ssh_session import carry
@@ -35,12 +36,13 @@ class SshRoad(ShellRoad):
         self.close()
         line = log_in(self._to, self._patience)
         out, err = Kept(10_000), Kept(10_000)
-        hello = Order((), "hello", seconds=20.0)
+        hello = ("sh", "-c", script("hello"))
         try:
-            carry(line, f"exec sh -c {shlex.quote(script('hello'))}", hello, (out.feed, err.feed))
-        except Gone as gone:
-            line.close()
-            raise Unreachable(f"{self.host}: {gone.reason} right after the login.") from None
+            _hand(line).carry(Order(hello, "hello", seconds=20.0), hello, (out.feed, err.feed))
+        except (Gone, Overdue) as error:
+            if isinstance(error, Gone) and not (line.alive and error.begun):
+                line.close()
+                raise Unreachable(f"{self.host}: {error.reason} right after the login.") from None
         me = greeted(out.close())
         if me is None:
             line.close()
@@ -49,11 +51,21 @@ class SshRoad(ShellRoad):
                 f"{self.host}: the login as {line.user} works, but no shell answers: {why}",
                 do=f"Give {line.user} a POSIX shell on {self.host}, and no forced command.",
             )
+        if not me.limits:
+            line.drop_hand()
         self._line = line
         return me
 
     def _carry(self, order: Order, argv: tuple[str, ...], out: Sink, err: Sink) -> Ended:
-        return carry(self._living(), f"exec {shlex.join(argv)}", order, (out, err))
+        line = self._living()
+        try:
+            if self._arrive().limits and fits(order):
+                return _hand(line).carry(order, argv, (out, err))
+            return carry(line, f"exec {shlex.join(argv)}", order, (out, err))
+        except BaseException:
+            # What its last command left unsaid must not be taken for the next one's.
+            line.drop_hand()
+            raise
 
     def _end_rest(self, order: Order) -> bool:
         # sshd passes on no signal to a root login's commands, nor we ours to those of sudo: kill them from
@@ -76,6 +88,14 @@ class SshRoad(ShellRoad):
         if self._line is None:
             raise AssertionError("an arrived road has a line")
         return self._line
+
+
+def _hand(line: Line) -> Hand:
+    hand = line.hand
+    if not isinstance(hand, Hand) or not hand.alive:
+        line.drop_hand()
+        line.hand = hand = Hand(line)
+    return hand
 
 
 __all__ = ["Patience", "SshRoad"]

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import fabric
 import paramiko
@@ -108,6 +108,7 @@ class Line:
         self.user = str(connection.user)
         self.gateway: Line | None = None
         self.spare: Spare | None = None
+        self.hand: Shell | None = None
 
     @property
     def alive(self) -> bool:
@@ -154,6 +155,12 @@ class Line:
         # Not public in paramiko, whose own ways to send these wait for the answer without an end.
         self.transport._send_user_message(message)  # type: ignore[attr-defined]
 
+    def drop_hand(self) -> None:
+        """Let go of the kept shell, if there is one; never raises."""
+        hand, self.hand = self.hand, None
+        if hand is not None:
+            hand.close()
+
     def close(self) -> None:
         """Let go of the connection; never raises, and never waits for a frozen host."""
         sock = self._heard
@@ -162,6 +169,13 @@ class Line:
             sock.close()
         except (OSError, EOFError, paramiko.SSHException):
             return  # it was gone already
+
+
+class Shell(Protocol):
+    """A shell kept open for commands to come."""
+
+    def close(self) -> None:
+        """Let go of it; never raises."""
 
 
 class Spare:

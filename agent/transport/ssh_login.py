@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -158,6 +159,11 @@ def _open(to: Host, connection: fabric.Connection, heard: Heard, patience: Patie
         raise refused from None
     except paramiko.AuthenticationException as error:
         _shut(connection, heard)
+        if _BROKEN.search(str(error)):
+            raise Unreachable(
+                f"{to.name}: the connection to {where} broke while it was deciding to let us in.",
+                do="Check that the host is up and not overloaded, and the network between.",
+            ) from None
         raise strategy.refused(where) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
         _shut(connection, heard)
@@ -169,6 +175,10 @@ def _open(to: Host, connection: fabric.Connection, heard: Heard, patience: Patie
     except Unreachable:
         _shut(connection, heard)
         raise
+
+
+# In paramiko a line that breaks, or a host that falls silent, during the login is a refusal of the key.
+_BROKEN = re.compile(r"saw EOF|Authentication timeout")
 
 
 def _shut(connection: fabric.Connection, heard: Heard) -> None:

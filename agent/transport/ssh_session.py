@@ -44,7 +44,7 @@ def carry(line: Line, command: str, order: Order, sinks: tuple[Sink, Sink]) -> E
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Gone(f"the connection broke ({error or type(error).__name__})") from None
     finally:
-        turn.close(lambda: _close(channel))
+        turn.close(lambda: shut(channel))
 
 
 def next_session(line: Line) -> paramiko.Channel:
@@ -69,6 +69,7 @@ def open_session(line: Line) -> paramiko.Channel:
             return line.transport.open_session(timeout=line.patience.lost)
         except paramiko.ChannelException as error:
             # Where only one is allowed, sshd may not have cleared the one before away yet.
+            line.drop_hand()
             if time.monotonic() > end:
                 raise Gone(f"the host opens no further session ({error.text})", begun=False) from None
             time.sleep(0.01)
@@ -77,7 +78,8 @@ def open_session(line: Line) -> paramiko.Channel:
             raise Gone(f"the connection broke ({error or type(error).__name__})", begun=False) from None
 
 
-def _close(channel: paramiko.Channel) -> None:
+def shut(channel: paramiko.Channel) -> None:
+    """Close a session channel; never raises."""
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         channel.close()
 
