@@ -98,7 +98,11 @@ def _run(command: Namespace, order: Order, name: str, folder: Path, **more: Any)
     from agent.runbook.run import Run
 
     listener, consent = screen_of(command, order.language)
-    return Run(name, folder, order, listener=listener, consent=consent, verbose=command.verbose, **more)
+    run = Run(name, folder, order, listener=listener, consent=consent, verbose=command.verbose, **more)
+    # What the signal says on stderr is drawn over by the live screen: it says it itself.
+    if heed := getattr(listener, "heed", None):
+        heed(run.stop.is_set)
+    return run
 
 
 def _ladder(command: Namespace, hosts: Sequence[Host]) -> Ladder | None:

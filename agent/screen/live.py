@@ -37,6 +37,7 @@ class LiveScreen:
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._over_budget: set[str] = set()
+        self._ending: Callable[[], bool] = lambda: False
         self._spinner = Spinner("dots")
         self._live = Live(
             get_renderable=self._draw, console=self._console, transient=True, refresh_per_second=8
@@ -49,6 +50,10 @@ class LiveScreen:
             return ask()
         finally:
             self._live.start()
+
+    def heed(self, ending: Callable[[], bool]) -> None:
+        """Say so for as long as the operator wants the run to end."""
+        self._ending = ending
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -161,6 +166,8 @@ class LiveScreen:
     def _foot(self, width: int) -> list[tuple[str, str]]:
         board = self._board
         parts = [(f"  {word('elapsed', self._language)} {seconds(board.elapsed)}", "bold")]
+        if self._ending():
+            parts.append((f" · {word('ending', self._language)}", "bold yellow"))
         if board.rto:
             left = board.rto - board.elapsed
             style = "bold red" if left < 0 else "bold yellow" if left < board.rto / 4 else "bold"

@@ -32,6 +32,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "not told": ("was not told", "알리지 못함"),
     "told the end": ("told how it ended", "결과를 알림"),
     "by hand": ("To be called by hand", "직접 연락할 곳"),
+    "ending": ("ending after this, Ctrl-C ends now", "이 작업 후 종료, Ctrl-C는 즉시 종료"),
     "above": ("lines more above", "줄 더 있음"),
     "connect": ("Connect", "연결"),
     "more failures": (
