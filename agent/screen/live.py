@@ -40,7 +40,7 @@ class LiveScreen:
         self._ending: Callable[[], bool] = lambda: False
         self._spinner = Spinner("dots")
         self._live = Live(
-            get_renderable=self._draw, console=self._console, transient=True, refresh_per_second=8
+            get_renderable=self.drawn, console=self._console, transient=True, refresh_per_second=8
         )
 
     def aside(self, ask: Callable[[], T]) -> T:
@@ -140,7 +140,8 @@ class LiveScreen:
     def _name(self, name: str) -> str:
         return name or word("connect", self._language)
 
-    def _draw(self) -> Group:
+    def drawn(self) -> Group:
+        """Return what stands below the lines right now."""
         with self._lock:
             width, height = self._console.size
             below = Text.assemble(*self._foot(width), no_wrap=True, overflow="ellipsis")

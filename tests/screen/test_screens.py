@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from rich.console import Console
 
 from agent.runbook.events import AskEvent, EndEvent, NotifyEvent, RtoEvent, RunEvent, StepEvent
 from agent.screen.live import LiveScreen
@@ -104,3 +105,17 @@ def test_each_ask_is_a_line():
     out = io.StringIO()
     PlainScreen(out).tell(AskEvent("stop", "one", "systemctl stop redis", "the service"))
     assert out.getvalue() == "     ! one: systemctl stop redis\n"
+
+
+def test_the_live_screen_says_that_the_run_is_ending():
+    """Whatever the signal's own word on stderr, which the screen draws over."""
+    shown = LiveScreen(io.StringIO(), "en")
+    shown.tell(NIGHT[0])
+    shown.heed(lambda: True)
+    shown.tell(NIGHT[1])
+    try:
+        out = io.StringIO()
+        Console(file=out, width=120).print(shown.drawn())
+        assert "ending after this, Ctrl-C ends now" in out.getvalue()
+    finally:
+        shown.close()
