@@ -179,7 +179,7 @@ def _read(line: str, now: float) -> Container:
     began = facts["started"]
     up = now - _seconds(began) if now else STEADY
     status = Status(
-        state=_state(facts),
+        state=_state(facts, up),
         enabled=facts["policy"] in ("always", "unless-stopped"),
         pid=int(facts["pid"]),
         restarts=int(facts["restarts"]),
@@ -192,10 +192,12 @@ def _read(line: str, now: float) -> Container:
     )
 
 
-def _state(facts: dict[str, str]) -> str:
+def _state(facts: dict[str, str], up: float) -> str:
     match facts["state"]:
         case "running":
-            return "starting" if facts["health"] == "starting" else "running"
+            # In a crash loop it runs for a moment now and then.
+            looping = facts["restarts"] != "0" and up < STEADY
+            return "starting" if facts["health"] == "starting" or looping else "running"
         case "restarting":
             return "starting"
         case "created" | "removing":

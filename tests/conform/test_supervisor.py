@@ -32,8 +32,8 @@ AWKWARD = "p@$$ 'w' \"d\" \\ #x `y` 한"
 def made(request, tmp_path_factory) -> Iterator[Way]:
     """Each supervisor that can be tried here, with its two services made."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(containers, "STEADY", 0.3)
-        patch.setattr(systemd, "STEADY", 0.3)
+        patch.setattr(containers, "STEADY", 0.6)
+        patch.setattr(systemd, "STEADY", 0.6)
         patch.setenv("PATH", supervised.with_compose_on_path())
         with supervised.MAKE[request.param](tmp_path_factory.mktemp(request.param)) as way:
             yield way
@@ -96,7 +96,7 @@ def test_a_crash_loop_is_told_ended_and_left(way, ask):
     way.control("touch broken")
     with pytest.raises(StepFailed, match=r"(?s)expected .*api to \w+, found: .*the data in .* are broken"):
         ask(verbs.restart(way.service()))
-    assert ask(verbs.status(way.service())).state in ("failed", "starting")
+    until(lambda: ask(verbs.status(way.service())).state in ("failed", "starting"))
     ended = ask(verbs.stop(way.service()))
     assert (ended.state in ("stopped", "failed"), ended.pid) == (True, 0)
     begun = way.control("wc -l <starts")
