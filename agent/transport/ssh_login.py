@@ -60,7 +60,8 @@ def _connection(to: Host, patience: Patience) -> fabric.Connection:
             user=to.user or None,
             port=port,
             gateway=False,
-            config=_config(),
+            # One each: making a Connection empties and refills its Config for a moment.
+            config=fabric.Config(ssh_config=_ssh_config(), lazy=True),
             connect_timeout=int(patience.connect) or 1,
         )
     except paramiko.ConfigParseError as error:
@@ -68,7 +69,7 @@ def _connection(to: Host, patience: Patience) -> fabric.Connection:
 
 
 @cache
-def _config() -> fabric.Config:
+def _ssh_config() -> paramiko.SSHConfig:
     """Read the two ssh_config files once; Fabric's own files are no part of a run, and left alone."""
     ssh_config = paramiko.SSHConfig()
     for path in (Path.home() / ".ssh/config", Path("/etc/ssh/ssh_config")):
@@ -79,7 +80,7 @@ def _config() -> fabric.Config:
             continue
         except (OSError, paramiko.ConfigParseError) as error:
             raise BadInventory(f"{path} cannot be read: {error}") from None
-    return fabric.Config(ssh_config=ssh_config, lazy=True)
+    return ssh_config
 
 
 def _known_files(to: Host, connection: fabric.Connection) -> list[Path]:

@@ -357,11 +357,11 @@ def with_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
     from agent.transport import ssh_login
 
     monkeypatch.setenv("HOME", str(home))
-    ssh_login._config.cache_clear()
+    ssh_login._ssh_config.cache_clear()
     try:
         yield
     finally:
-        ssh_login._config.cache_clear()
+        ssh_login._ssh_config.cache_clear()
 
 
 def test_hashed_names_and_a_proxy_command(sshd, tmp_path, monkeypatch):
