@@ -9,7 +9,7 @@ import pytest
 
 from drills.rig.fault import fault
 from drills.rig.plugin import Night
-from drills.subjects.redis_night import redis_night
+from drills.subjects.redis_night import KILLED, redis_night
 
 MINUTE = 60.0
 
@@ -28,13 +28,13 @@ class Damage:
 
 DAMAGE = (
     Damage("tail_cut", "aof_tail_cut"),
-    Damage("tail_garbage", "aof_tail_garbage", rpo=0),
-    Damage("middle_flipped", "aof_flip", {"where": 0.5, "hit": "command"}, rpo=0),
+    Damage("tail_garbage", "aof_tail_garbage", rpo=KILLED),
+    Damage("middle_flipped", "aof_flip", {"where": 0.5, "hit": "command"}, rpo=KILLED),
     Damage("recent_flipped", "aof_flip", {"where": 0.5, "since_backup": True, "hit": "command"}),
-    Damage("length_grown", "aof_length_grown", {"where": 0.5}, rpo=0),
-    Damage("base_damaged", "aof_base_damaged", rpo=0),
-    Damage("manifest_lost", "aof_manifest_lost", rpo=0),
-    Damage("wrong_owner", "wrong_owner", rpo=0),
+    Damage("length_grown", "aof_length_grown", {"where": 0.5}, rpo=KILLED),
+    Damage("base_damaged", "aof_base_damaged", rpo=KILLED),
+    Damage("manifest_lost", "aof_manifest_lost", rpo=KILLED),
+    Damage("wrong_owner", "wrong_owner", rpo=KILLED),
     Damage("power_cut", "power_cut", disks={"redis1-data": "ext4"}),
 )
 

@@ -16,7 +16,7 @@ from drills.rig.plugin import Night
 from drills.rig.stack import Stack
 from drills.rig.subject import Hand, Intent, NotAcknowledged, Subject
 from drills.subjects.redis import RedisSubject
-from drills.subjects.redis_night import redis_night, redis_subject
+from drills.subjects.redis_night import KILLED, redis_night, redis_subject
 
 QUICK = Settings(preload=4000, before=0.5, after=0.3, settle=5.0)
 
@@ -38,7 +38,7 @@ def test_the_same_night_with_nothing_wrong_passes(night: Night) -> None:
         passwords.append(subject.password)
 
     harm = fault("aof_tail_garbage")
-    result = night.prove(redis_night(variant="control", settings=QUICK, harm=harm, rpo=0, meddle=learn))
+    result = night.prove(redis_night(variant="control", settings=QUICK, harm=harm, rpo=KILLED, meddle=learn))
     files = [path for path in result.folder.rglob("*") if path.is_file()]
     assert len(files) > 15
     assert [path for path in files if passwords[0].encode() in path.read_bytes()] == []

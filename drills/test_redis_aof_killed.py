@@ -10,7 +10,7 @@ from drills.rig.course import Settings
 from drills.rig.fault import fault
 from drills.rig.plugin import Night
 from drills.rig.recovery import Kill
-from drills.subjects.redis_night import redis_night
+from drills.subjects.redis_night import KILLED, redis_night
 
 QUICK = Settings(before=0.5, after=0.3)
 REPAIR = "redis.rebuild"
@@ -32,7 +32,7 @@ def test_redis_aof_killed_at_every_step(night: Night) -> None:
         redis_night(
             variant="killed_at_every_step",
             harm=fault("aof_flip", hit="command"),
-            rpo=0,
+            rpo=KILLED,
             kills=kills,
             settings=QUICK,
         )
@@ -50,7 +50,7 @@ def test_redis_aof_killed_inside_the_repair(night: Night, after: float) -> None:
         redis_night(
             variant=f"killed_in_repair_{after}",
             harm=fault("aof_flip", hit="command"),
-            rpo=0,
+            rpo=KILLED,
             kills=(Kill(repair, after=after),),
             settings=QUICK,
         )

@@ -14,6 +14,10 @@ from drills.subjects.redis import RedisSubject
 from drills.subjects.redis_host import claims
 
 HOST = "redis1"
+KILLED = 2.0
+"""Seconds of acknowledged writes that a kill may cost: with `appendfsync everysec` Redis keeps what it has
+acknowledged in memory for up to two seconds while an fsync is running (flushAppendOnlyFile). No recovery can
+bring back what never reached a file; on a quiet disk it is nothing, on a busy one we measured 0.3 s."""
 LOGS = {
     "journal.log": ("journalctl", "-u", "redis-server", "--no-pager", "-o", "short-iso-precise"),
     "system.log": ("journalctl", "--no-pager", "-o", "short-iso-precise"),

@@ -128,8 +128,7 @@ def test_refused_writes_keep_the_clock_running(live: Callable[..., Result], serv
         server.client().config_set("min-replicas-to-write", 1)
 
     def start() -> str:
-        server.start()
-        server.client().config_set("min-replicas-to-write", 1)
+        server.start(min_replicas_to_write="1")
         return "done"
 
     result = live(mend=start, meddle=refuse)

@@ -29,7 +29,6 @@ def test_input_that_comes_too_late(sshd, monkeypatch, late, size):
     try:
         for _ in range(3):
             assert road.run(Sh("sleep", "0.1", stdin=b"x" * size)).rc == 0
-        assert begun.is_set() or size > 10
         assert road.run(Sh("echo", "still here")).text == "still here"
     finally:
         road.close()
