@@ -28,7 +28,8 @@ for step in ("look", "stop", "mend", "start", "proof"):
     first = not begun.exists()
     begun.touch()
     # Long enough to be killed in, the first time; what hangs for ever is the page "30".
-    if (page in ("slow", "one") and first and step in ("stop", "mend", "proof")) or (page == "30" and step == "mend"):
+    slow = (page == "slow" or verb == "resume") and first and step in ("stop", "mend", "proof")
+    if slow or (page == "30" and step == "mend"):
         time.sleep(30)
     with done.open("a") as file: file.write(step + " ")
     tell(**told, state="done")
