@@ -23,10 +23,10 @@ for step in ("look", "stop", "mend", "start", "proof"):
     if step in ready:
         tell(**told, state="done", recalled=True)
         continue
-    tell(**{**told, "changed": False}, state="started")
     begun = folder / f"begun-{step}"
     first = not begun.exists()
     begun.touch()
+    tell(**{**told, "changed": False}, state="started")
     # Long enough to be killed in, the first time; what hangs for ever is the page "30".
     slow = (page == "slow" or verb == "resume") and first and step in ("stop", "mend", "proof")
     if slow or (page == "30" and step == "mend"):
