@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from drills.rig import junit, story
@@ -37,7 +38,7 @@ def conclude(
     told = story.tell(course.name, found, verdict)
     if notes.side_by_side > 1:
         told.append(f"{notes.side_by_side} stacks ran side by side, which makes every time longer.")
-    lines = (*told, f"Evidence: {evidence.folder}")
+    lines = (*told, f"Evidence: {_short(evidence.folder)}")
     summary = summarise(course, notes, found, verdict, clock)
     evidence.write_json("verdict.json", summary)
     if notes.account is not None:
@@ -139,3 +140,9 @@ def _losses(account: Account, clock: Clock) -> dict[str, Any]:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+def _short(folder: Path) -> Path:
+    """Return the folder as seen from where the reader stands, where it lies below."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
