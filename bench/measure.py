@@ -36,7 +36,13 @@ def measure(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, memory: b
     with (cwd / "output").open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            argv,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         peak = _watch(process) if memory else 0.0
         code = process.wait()
