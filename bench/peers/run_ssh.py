@@ -12,7 +12,7 @@ spec = json.loads(Path(sys.argv[1]).read_text())
 def ssh(host, *words, first=False):
     keep = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60"] if first else []
     argv = [
-        *("ssh", *keep, "-o", f"ControlPath={spec['folder']}/%h", "-o", "StrictHostKeyChecking=yes"),
+        *("ssh", *keep, "-o", f"ControlPath={spec['folder']}/%h-%p", "-o", "StrictHostKeyChecking=yes"),
         *("-o", f"UserKnownHostsFile={host['known']}", "-i", host["key"], "-p", str(host["port"])),
     ]
     subprocess.run([*argv, *words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
