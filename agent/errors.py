@@ -17,13 +17,15 @@
     │   ├── NotInTime        12  ... or the state we waited for did not come
     │   └── ProofFailed      13  the recovery ran, and a claim about its result is false
     ├── ServiceRefused       40  the service answers and does not accept our password
-    ├── NoRoom               41  too little space for the safety copy; nothing was touched
+    ├── NoRoom               41  too little room, on disk or in memory; nothing was touched
     ├── NoBackup             42  no backup that could be used
     ├── BackupDamaged        43  a backup is not what its history says
+    ├── MomentUnreachable    44  no captured history reaches the moment that was asked for
     ├── BadJournal           50  a run cannot be resumed from its journal
+    ├── JournalLost          51  the journal cannot be written (disk full): no host is asked anything more
     ├── EngineMissing        60  no container engine for a drill
     ├── Defect               70  this program went wrong; the journal holds where
-    └── Stopped             130  the operator ended the run between two asks (Ctrl-C, the stop file)
+    └── Stopped             130  the operator ended the run between two asks (Ctrl-C, the stop file, a no)
 
 `drillyard check` speaks with its own four codes: 0 sound, 1 degraded, 2 down or damaged, 3 could not
 look.
@@ -44,6 +46,14 @@ class DrillyardError(Exception):
         self.sentence = sentence
         self.do = do
         super().__init__(f"{sentence} {do}".strip())
+
+
+def as_told(kind: str, sentence: str) -> DrillyardError:
+    """Return the error of ours with that name and sentence, as a journal kept it."""
+    known = globals().get(kind)
+    if isinstance(known, type) and issubclass(known, DrillyardError):
+        return known(sentence)
+    return StepFailed(sentence)
 
 
 class Usage(DrillyardError):
@@ -71,7 +81,7 @@ class NotFound(DrillyardError):
 
 
 class Refused(DrillyardError):
-    """A guard rail held: a host we were not told to touch, or a confirmation nobody gave."""
+    """A guard rail held: a host we were not told to touch, or a run that nobody agreed to."""
 
     exit_code = 23
 
@@ -143,7 +153,7 @@ class ServiceRefused(DrillyardError):
 
 
 class NoRoom(DrillyardError):
-    """There is too little space for the safety copy; nothing was touched."""
+    """There is too little room, on disk or in memory; nothing was touched."""
 
     exit_code = 41
 
@@ -160,10 +170,22 @@ class BackupDamaged(DrillyardError):
     exit_code = 43
 
 
+class MomentUnreachable(DrillyardError):
+    """No captured history reaches the moment asked for; the sentence names the nearest that are reachable."""
+
+    exit_code = 44
+
+
 class BadJournal(DrillyardError):
     """A run cannot be resumed from its journal."""
 
     exit_code = 50
+
+
+class JournalLost(DrillyardError):
+    """The controller cannot write its journal (its disk is full): nothing more is asked of any host."""
+
+    exit_code = 51
 
 
 class EngineMissing(DrillyardError):
@@ -173,7 +195,7 @@ class EngineMissing(DrillyardError):
 
 
 class Stopped(DrillyardError):
-    """The operator ended the run between two asks; it can be resumed."""
+    """The operator ended the run between two asks, or nobody agreed to a step; it can be resumed."""
 
     exit_code = 130
 

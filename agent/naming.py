@@ -1,4 +1,4 @@
-"""What exists under which name: pages, systems, supervisors and actions are found by their file's name."""
+"""What exists under which name: pages, systems, supervisors, providers, actions, by their file's name."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ REQUIRED = inspect.Parameter.empty
 
 # Two names of the page's language that are not systems: what every service has, and every backup.
 _SPECIAL = {"service": "agent.supervisors.service", "backup": "agent.backup.actions"}
+
+# What the providers' room holds beside them: how programs are asked, and who runs no MongoDB for others.
+_NO_PROVIDER = ("program", "aws")
 
 # What the supervisors' room holds beside them: their verbs, and what several of them share.
 _NO_SUPERVISOR = ("service", "environment", "containers", "workload")
@@ -102,6 +105,11 @@ def supervisors() -> tuple[str, ...]:
     return tuple(name for name in _files("supervisors") if name not in _NO_SUPERVISOR)
 
 
+def providers() -> tuple[str, ...]:
+    """Return the name of every provider we know."""
+    return tuple(name for name in _files("providers") if name not in _NO_PROVIDER)
+
+
 def system(name: str) -> ModuleType:
     """Return the module of a system.
 
@@ -118,6 +126,13 @@ def supervisor(name: str) -> ModuleType:
     if name not in supervisors():
         raise _unknown("supervisor", name, supervisors())
     return importlib.import_module(f"agent.supervisors.{name}")
+
+
+def provider(name: str) -> ModuleType:
+    """Return the module of a provider; raises like `system`."""
+    if name not in providers():
+        raise _unknown("provider", name, providers())
+    return importlib.import_module(f"agent.providers.{name}")
 
 
 def verb(name: str) -> Verb:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 LABEL = {"drillyard": "1", "drillyard.bench": "1"}
-TAG = "drillyard/bench_host"
+NAME = "drillyard/bench_host"
 DOCKERFILE = b"""
 FROM debian:bookworm-slim
 LABEL drillyard=1
@@ -59,12 +59,13 @@ def containers(count: int, folder: Path) -> Iterator[list[Target]]:
     import docker
 
     client = docker.from_env()
-    client.images.build(fileobj=io.BytesIO(DOCKERFILE), tag=TAG, rm=True)
     crew = secrets.token_hex(3)
+    tag = f"{NAME}:{crew}"  # our own: who ends first takes no image away from another
+    client.images.build(fileobj=io.BytesIO(DOCKERFILE), tag=tag, rm=True)
 
     def start(n: int) -> Any:
         return client.containers.run(
-            TAG,
+            tag,
             name=f"drillyard-bench-{crew}-{n}",
             labels=LABEL,
             detach=True,
@@ -82,7 +83,7 @@ def containers(count: int, folder: Path) -> Iterator[list[Target]]:
         with ThreadPoolExecutor(2) as pool:
             for container in client.containers.list(all=True, filters={"name": f"drillyard-bench-{crew}-"}):
                 pool.submit(container.remove, force=True)
-        client.images.remove(TAG, force=True)
+        client.images.remove(tag, force=True)
         client.close()
 
 

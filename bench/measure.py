@@ -62,9 +62,14 @@ def _watch(process: subprocess.Popen[bytes]) -> float:
     peak = 0.0
     pause = threading.Event()
     while process.poll() is None:
-        peak = max(peak, sum(map(_pss, _descendants(os.getpid()))))
+        peak = max(peak, held_below(os.getpid()))
         pause.wait(0.02)
-    return peak / 1024
+    return peak
+
+
+def held_below(pid: int) -> float:
+    """Return the mebibytes (PSS) that everything a process started holds now."""
+    return sum(map(_pss, _descendants(pid))) / 1024
 
 
 def _descendants(pid: int) -> Iterator[int]:

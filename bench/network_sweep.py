@@ -6,7 +6,7 @@ The agent runs twelve steps on a real sshd through a relay of ours, which strike
 data goes either way (so that an ask, or its answer, is lost), and once in the middle of a long step. A case
 is good where the run, or after the line was mended `drillyard resume`, ends with 0, whatever went wrong in
 between was told in a sentence of ours, and every appended line is there exactly once, and no lock is left;
-nor a job's folder, unless the line broke while the folders of a run that was done were being removed.
+nor a job's file, unless the line broke while the files of a run that was done were being removed.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parent.parent))
 
 CHANGES = {0, 1, 4}
-"""Which of the steps alter the host: the agent runs these in job folders, as in a real run."""
+"""Which of the steps alter the host: the agent runs these as jobs, as in a real run."""
 
 
 def steps(folder: str) -> list[str]:
@@ -43,7 +43,7 @@ def steps(folder: str) -> list[str]:
 
 
 def drillyard(target: dict[str, str], folder: str) -> None:
-    """The agent: strict host key, time limits, masked outputs, and a job folder for what changes."""
+    """The agent: strict host key, time limits, masked outputs, and a job for what changes."""
     from agent.inventory.model import Host
     from agent.transport import open_road
     from agent.transport.ask import Sh
@@ -101,7 +101,8 @@ def measure(tool: str, target: dict[str, str], folder: str) -> tuple[float, floa
     argv = [sys.executable, str(HERE), "--as", tool, "--target", json.dumps(target), "--folder", folder]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    subprocess.run(argv, check=True)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(argv, check=True, env=env)
     wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -71,7 +71,8 @@ class World:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The chat stack, its data on a disk that can be filled."""
-    with Stack(named("chat"), tmp_path_factory.mktemp("stack"), disks={"redis1-data": "ext4"}) as up:
+    folder, disks = tmp_path_factory.mktemp("stack"), {"redis1-data": "ext4"}
+    with Stack(named("chat"), folder, services=("redis1",), disks=disks) as up:
         yield up
 
 
@@ -135,11 +136,11 @@ def test_a_wrong_redis_password(world: World) -> None:
 def test_no_sudo(world: World) -> None:
     """The operator may log in and not act."""
     before = world.state()
-    world.host.exec("mv", "/etc/sudoers.d/operator", "/root/operator")
+    world.host.exec("mv", "/etc/sudoers.d/operator", "/var/tmp/operator")
     try:
         said = world.agent("run", "redis_aof")
     finally:
-        world.host.exec("mv", "/root/operator", "/etc/sudoers.d/operator")
+        world.host.exec("mv", "/var/tmp/operator", "/etc/sudoers.d/operator")
     _refused(world, said, SudoRefused, before, "redis1")
 
 
@@ -192,6 +193,16 @@ def test_a_damaged_backup(world: World) -> None:
     world.host.exec("sh", "-ec", spoil)
     before = world.state()
     _refused(world, world.agent("backup", "verify", "redis"), BackupDamaged, before, "redis1")
+
+
+def test_a_symlinked_backup(world: World) -> None:
+    """A backup that is only a link to its bytes, which somebody else could change, is not used."""
+    assert world.agent("backup", "take", "redis").rc == 0
+    assert world.agent("backup", "verify", "redis").rc == 0
+    swap = "f=$(ls /backup/redis/*.rdb | tail -1); mv $f /tmp/elsewhere.rdb; ln -s /tmp/elsewhere.rdb $f"
+    world.host.exec("sh", "-ec", swap)
+    before = world.state()
+    _refused(world, world.agent("backup", "verify", "redis"), BackupDamaged, before, "symbolic link")
 
 
 def test_no_room_for_the_safety_copy(world: World) -> None:

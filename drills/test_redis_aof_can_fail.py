@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.naming import find_page
-from agent.runbook.load import load_page
+from drills.rig.altered import without_step
 from drills.rig.course import Settings
 from drills.rig.fault import Scene, fault
 from drills.rig.plugin import Night
@@ -46,19 +45,15 @@ def test_the_same_night_with_nothing_wrong_passes(night: Night) -> None:
 
 def test_without_the_repair_step(night: Night, tmp_path: Path) -> None:
     """A page that forgets to repair does not recover: fail."""
-    page = find_page("redis_aof")
-    lines = page.read_text().splitlines(keepends=True)
-    steps = sorted(load_page(page).every_step(), key=lambda step: step.at.line)
-    repair = next(step for step in steps if step.do == "redis.cut")
-    after = next(step for step in steps if step.at.line > repair.at.line)
-    shorter = lines[: repair.at.line - 1] + lines[after.at.line - 1 :]
-    (tmp_path / page.name).write_text("".join(shorter))
-    word, _said = _wrong(night, "no_repair", pages=(tmp_path,))
+    word, _said = _wrong(night, "no_repair", pages=(without_step("redis_aof", "redis.cut", tmp_path),))
     assert word == "fail"
 
 
 def test_with_a_fault_that_does_nothing(night: Night) -> None:
-    """A fault without effect proves nothing: unverified, and the agent is not even called."""
+    """A fault without effect proves nothing: unverified, and the agent is not even called.
+
+    By day for every system, whose own such nights are `nightly`: what judges is the rig, and it is one.
+    """
     word, said = _wrong(night, "noop", harm=fault("noop"))
     assert word == "unverified"
     assert "no effect" in said
@@ -79,7 +74,11 @@ def _alter(scene: Scene, subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meddle", "what"), [(_delete, "lost"), (_alter, "found changed")], ids=["deleted", "altered"]
+    ("meddle", "what"),
+    [
+        pytest.param(_delete, "lost", id="deleted"),
+        pytest.param(_alter, "found changed", id="altered", marks=pytest.mark.nightly),
+    ],
 )
 def test_with_one_write_meddled_with(
     night: Night, meddle: Callable[[Scene, Subject], None], what: str
@@ -129,7 +128,16 @@ def test_with_writes_refused(night: Night) -> None:
     assert night.result.findings.measured.rto is None
 
 
+@pytest.mark.nightly
 def test_with_a_value_flipped_in_the_log(night: Night) -> None:
     """Redis loads a wrong value without a word: it is mended, or the ledger names it."""
     word, said = _wrong(night, "value_flipped", harm=fault("aof_flip", where=0.3, hit="value", bytes=16))
     assert word == "pass" or (word == "fail" and "found changed: #" in said)
+
+
+@pytest.mark.nightly
+def test_with_a_network_that_stays_slow(night: Night) -> None:
+    """Nothing is lost and the agent is content, while every answer comes late: the pace says so; fail."""
+    word, said = _wrong(night, "slow_network", harm=fault("latency", seconds=0.1))
+    assert word == "fail"
+    assert "The median write took" in said

@@ -25,6 +25,7 @@ def _repair() -> str:
     return next(step.id for step in load_page(find_page("redis_aof")).every_step() if step.do == REPAIR)
 
 
+@pytest.mark.nightly
 def test_redis_aof_killed_at_every_step(night: Night) -> None:
     """Killed with SIGKILL as each step begins, one recovery long: nothing more is lost than without."""
     kills = _boundaries()
@@ -42,7 +43,10 @@ def test_redis_aof_killed_at_every_step(night: Night) -> None:
     assert recovery.killed == carried_out
 
 
-@pytest.mark.parametrize("after", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize(
+    "after",
+    [0.1, *(pytest.param(after, marks=pytest.mark.nightly) for after in (0.02, 0.3))],
+)
 def test_redis_aof_killed_inside_the_repair(night: Night, after: float) -> None:
     """Killed that many seconds into the repair; the damage lies where the backup has everything."""
     repair = _repair()

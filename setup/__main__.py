@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent.errors import DrillyardError
 from setup import progress, servers, venv
+from setup.together import together
 
 
 def main(argv: list[str]) -> int:
@@ -29,10 +30,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", default="", metavar="STACK")
     asked = parser.parse_args(argv)
     try:
-        python = venv.ensure()
         if asked.verb == "test":
-            servers.ensure()
+            venv.make()
+            together(venv.ensure, servers.ensure)
         elif not _inside():
+            python = venv.ensure()
             # The rest uses docker's SDK, so it goes on in the environment that has just been made.
             os.execv(python, [str(python), "-m", "setup", *argv])
         elif asked.verb == "drill":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from agent.errors import EngineMissing
 from drills.rig import images
 from drills.rig.adapt import LABEL
 from drills.rig.engine import Engine
-from setup import base_image, progress
+from setup import authorities, base_image, progress
+from setup.together import together
 
 STACKS = Path(__file__).parents[1] / "drills/stacks"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
@@ -36,19 +38,38 @@ def contexts(stacks: Iterable[Path]) -> list[Path]:
 def ensure(engine: Engine, more: Iterable[Path] = ()) -> None:
     """Build what is missing, for our stacks and those in the folders of `more`.
 
+    A stack whose compose file says `x-drillyard: {images: lazily}` is left to the first night that starts it.
+
     Raises:
         EngineMissing: a build failed; the sentence has its last words.
     """
-    stacks = [*(file.parent for file in sorted(STACKS.glob("*/compose.yml"))), *more]
+    ours = (file.parent for file in sorted(STACKS.glob("*/compose.yml")))
+    ensure_of(engine, [*(folder for folder in ours if not lazily(folder)), *more])
+
+
+def lazily(stack: Path) -> bool:
+    """Return whether the stack in that folder has its images built by the first night that wants them."""
+    import yaml
+
+    said: dict[str, Any] = yaml.safe_load((stack / "compose.yml").read_text())
+    return bool((said.get("x-drillyard") or {}).get("images") == "lazily")
+
+
+def ensure_of(engine: Engine, stacks: Iterable[Path]) -> None:
+    """Build what is missing for the stacks in these folders; raises like `ensure`."""
     wanted = {images.tag(context): context for context in contexts(stacks)}
     present = {tag for image in engine.client.images.list() for tag in image.tags}
     missing = {tag: context for tag, context in wanted.items() if tag not in present}
     if not missing:
         return
     base = base_image.ensure(engine)
-    for tag, context in missing.items():
-        build(engine, tag, context, base)
-        _forget_older(engine, tag)
+    # Two at once: a build waits for downloads as often as for the processor.
+    together(*(partial(_replace, engine, tag, missing[tag], base) for tag in missing), at_once=2)
+
+
+def _replace(engine: Engine, tag: str, context: Path, base: str) -> None:
+    build(engine, tag, context, base)
+    _forget_older(engine, tag)
 
 
 def build(engine: Engine, tag: str, context: Path, base: str) -> None:
@@ -65,7 +86,7 @@ def build(engine: Engine, tag: str, context: Path, base: str) -> None:
                 forcerm=True,
                 decode=True,
                 labels={LABEL: "1"},
-                buildargs={"BASE_IMAGE": base, **_proxies()},
+                buildargs={"BASE_IMAGE": base, **_proxies(), **_authorities(context)},
             ):
                 words = re.sub(r"\x1b\[[0-9;]*m", "", str(line.get("stream") or line.get("error") or ""))
                 doing.heard(words)
@@ -84,6 +105,13 @@ def _proxies() -> dict[str, str]:
         for name in (plain, plain.upper())
         if (value := os.environ.get(name))
     }
+
+
+def _authorities(context: Path) -> dict[str, str]:
+    """Return the build argument EXTRA_CA, where the Dockerfile asks for it and this machine has one."""
+    asked = "ARG EXTRA_CA" in (context / "Dockerfile").read_text()
+    found = authorities.extra() if asked else ""
+    return {"EXTRA_CA": found} if found else {}
 
 
 def _forget_older(engine: Engine, tag: str) -> None:

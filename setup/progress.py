@@ -16,6 +16,9 @@ from agent.errors import DrillyardError
 
 LOG = Path(__file__).parents[1] / ".cache/setup.log"
 _BEAT = {True: 0.5, False: 10.0}  # seconds between two signs of life, on a terminal and elsewhere
+_WIDE = 110
+_under_way: list[Doing] = []  # in the order in which they began; on a terminal they share one line
+_lock = threading.Lock()
 
 
 def say(line: str) -> None:
@@ -37,6 +40,8 @@ class Doing:
         self._beats = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
+        with _lock:
+            _under_way.append(self)
         if not self._live:
             say(f"setup: {self.what} …")
         self._beats.start()
@@ -49,13 +54,18 @@ class Doing:
 
     def _beat(self) -> None:
         while not self._over.wait(_BEAT[self._live]):
-            seconds = time.monotonic() - self._began
-            if self._live:
-                text = f"setup: {self.what} … {seconds:.0f} s  {self.last}"
-                sys.stderr.write(f"\r\x1b[K{text[:110]}")
+            if not self._live:
+                say(f"setup: {self.so_far()}  {self.last[:80]}")
+                continue
+            with _lock:
+                all_of_them = "  |  ".join(each.so_far() for each in _under_way)
+                last = f"  {self.last}" if len(_under_way) == 1 else ""
+                sys.stderr.write(f"\r\x1b[K{f'setup: {all_of_them}{last}'[:_WIDE]}")
                 sys.stderr.flush()
-            else:
-                say(f"setup: {self.what} … {seconds:.0f} s  {self.last[:80]}")
+
+    def so_far(self) -> str:
+        """Return what is done and for how long by now."""
+        return f"{self.what} … {time.monotonic() - self._began:.0f} s"
 
     def __exit__(
         self,
@@ -65,8 +75,10 @@ class Doing:
     ) -> None:
         self._over.set()
         self._beats.join()
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
+        with _lock:
+            _under_way.remove(self)
+            if self._live:
+                sys.stderr.write("\r\x1b[K")
         outcome = "failed after" if kind else "done in"
         say(f"setup: {self.what}: {outcome} {time.monotonic() - self._began:.1f} s")
 

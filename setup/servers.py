@@ -1,15 +1,18 @@
-"""The real programs that the tests speak to: sshd with its clients and sudo, redis-server, a second sh."""
+"""The real programs that the tests speak to: age, sshd, rsync, sudo, a Redis, a chat, a MongoDB stand-in."""
 
 from __future__ import annotations
 
 import os
 import shutil
 
-from setup import apt
+from setup import apart, apt
+from setup.together import together
 
 PROGRAMS = {
+    "age": "age",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
+    "rsync": "rsync",
     "sudo": "sudo",
     "busybox": "busybox-static",
     "redis-server": "redis-server",
@@ -26,6 +29,14 @@ def missing(path: str) -> list[str]:
 
 
 def ensure() -> None:
-    """Install what is missing; raises apt.NotInstalled where that is not ours to do."""
+    """Install what is missing; .venv has been made.
+
+    Raises:
+        NotInstalled, CannotInstall: that is not ours to do, or it failed.
+    """
+    together(apart.chromadb, apart.mongo_standin, apart.chat, _programs)
+
+
+def _programs() -> None:
     if packages := missing(os.environ.get("PATH", "")):
         apt.install(*packages, because="the tests run against real servers")

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 STAMP = VENV / ".drillyard"
-_PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off")
+# Without compiling: most of what is installed is never imported, and Python compiles the rest as it is.
+PIP = ("install", "--no-compile", "--disable-pip-version-check", "--progress-bar", "off")
 
 
 class CannotInstall(DrillyardError):
@@ -40,12 +41,11 @@ def ensure() -> Path:
     wanted = fingerprint(ROOT, f"{sys.version} {Path(sys.base_prefix)}")
     if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted:
         return PYTHON
-    if not _same_python():
-        _make()
+    make()
     STAMP.unlink(missing_ok=True)
     progress.run(
         "Installing the Python packages into .venv",
-        [str(PYTHON), *_PIP, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[dev]"],
+        [str(PYTHON), "-m", "pip", *PIP, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[dev]"],
         env={**os.environ, "PIP_NO_INPUT": "1"},
         failed=CannotInstall,
     )
@@ -62,9 +62,16 @@ def _same_python() -> bool:
     return any(line.replace(" ", "") == f"version={version}" for line in settings.read_text().splitlines())
 
 
-def _make() -> None:
+def make() -> None:
+    """Make the environment, with nothing but pip in it, unless it is there and of this python.
+
+    Raises:
+        CannotInstall: this python cannot make environments.
+    """
     import importlib.util
 
+    if _same_python():
+        return
     if importlib.util.find_spec("ensurepip") is None:
         apt.install("python3-venv", because="this Python cannot make virtual environments")
     base = Path(getattr(sys, "_base_executable", "") or sys.executable)

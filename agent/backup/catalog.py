@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from agent.backup.model import Backup, volume
-from agent.errors import BackupDamaged, NoBackup
+from agent.errors import BackupDamaged, NoBackup, StepFailed
 from agent.inventory.model import Service
-from agent.transport.ask import Action, Done, Put, Sh
+from agent.transport.ask import Action, Done, Sh
 
 _VERSION = 1
 _NONE = 44
-_READ = f'# read the history of backups\nif [ -e "$1" ]; then cat "$1"; else exit {_NONE}; fi'
+_OTHER = 75
+_TRIES = 20
+
+_READ = f"""\
+# read the history of backups
+if [ ! -e "$1" ]; then exit {_NONE}; fi
+sha256sum <"$1" | cut -d' ' -f1
+cat "$1"
+"""
+
+# A schedule and a person may write at the same moment: whoever comes second reads again.
+_WRITE = f"""\
+# write the history of backups, unless it has changed since it was read
+set -eu
+path=$1 seen=$2
+umask 027
+mkdir -p "${{path%/*}}"
+exec 9>>"$path.lock"
+flock 9
+now=none
+[ ! -e "$path" ] || now=$(sha256sum <"$path" | cut -d' ' -f1)
+[ "$now" = "$seen" ] || exit {_OTHER}
+{{ cat >"$path.new" && sync "$path.new"; }} || {{ rm -f "$path.new"; exit 1; }}
+mv "$path.new" "$path"
+sync "${{path%/*}}"
+"""
 
 
 @dataclass(frozen=True)
@@ -34,15 +59,64 @@ def read(service: Service) -> Action[tuple[Backup, ...]]:
     Raises:
         BackupDamaged: the history cannot be read, or says what cannot be true.
     """
-    everything = yield from _read_all(service)
-    ours = [each for each in everything if each.system == service.system and each.host == service.host]
+    everything, _ = yield from _read_all(service)
+    ours = [each for each in everything if is_ours(service, each)]
     return tuple(sorted(ours, key=lambda each: each.taken_at, reverse=True))
+
+
+def is_ours(service: Service, backup: Backup) -> bool:
+    """Return whether a backup is one of this service: a history may be that of several."""
+    return backup.system == service.system and backup.host == service.host
 
 
 def record(service: Service, backup: Backup) -> Action[None]:
     """Add a backup to the history, or put it in the place of the one with its id; whole or not at all."""
-    kept = [each for each in (yield from _read_all(service)) if each.id != backup.id]
-    yield from _write(service, [*kept, backup])
+    yield from change(service, lambda known: [*(each for each in known if each.id != backup.id), backup])
+
+
+def revise(service: Service, name: str, how: Callable[[Backup], Backup]) -> Action[None]:
+    """Change what the history says of one backup; one that has gone meanwhile does not come back."""
+    yield from change(
+        service,
+        lambda known: [how(each) if each.id == name and is_ours(service, each) else each for each in known],
+    )
+
+
+def forget(service: Service, ids: Iterable[str]) -> Action[None]:
+    """Take backups of this service out of the history; their files stay."""
+    gone = frozenset(ids)
+    yield from change(
+        service, lambda known: [each for each in known if not (is_ours(service, each) and each.id in gone)]
+    )
+
+
+def change(service: Service, how: Callable[[tuple[Backup, ...]], Iterable[Backup]]) -> Action[None]:
+    """Write the history that `how` makes of the present one, whatever others write meanwhile.
+
+    Raises:
+        BackupDamaged: as `read`.
+        StepFailed: others kept writing it.
+    """
+    for _ in range(_TRIES):
+        known, seen = yield from _read_all(service)
+        kept = tuple(sorted(how(known), key=lambda each: (each.taken_at, each.id)))
+        content = msgspec.json.format(msgspec.json.encode(_History(_VERSION, kept)), indent=1)
+        done: Done = yield Sh(
+            *(_WRITE, place(service), seen),
+            script=True,
+            sudo=True,
+            stdin=content + b"\n",
+            ok=(0, _OTHER),
+            changes=f"writes {place(service)}",
+            again="safe",
+            supposing=Done(0),
+        )
+        if done.rc == 0:
+            return
+    raise StepFailed(
+        f"{service.host}: expected to write {place(service)}, found it changed by others {_TRIES} times.",
+        do="See which other process writes it, and run again.",
+    )
 
 
 def find(service: Service, backups: Iterable[Backup], name: str) -> Backup:
@@ -63,13 +137,15 @@ def find(service: Service, backups: Iterable[Backup], name: str) -> Backup:
     )
 
 
-def _read_all(service: Service) -> Action[tuple[Backup, ...]]:
+def _read_all(service: Service) -> Action[tuple[tuple[Backup, ...], str]]:
+    """Return every backup of the history and the fingerprint of what was read."""
     path = place(service)
     done: Done = yield Sh(_READ, path, script=True, sudo=True, ok=(0, _NONE), keep=64_000_000)
     if done.rc == _NONE:
-        return ()
+        return (), "none"
+    seen, _, content = done.out.partition(b"\n")
     try:
-        history = msgspec.json.decode(done.out, type=_History)
+        history = msgspec.json.decode(content, type=_History)
     except msgspec.DecodeError as error:
         raise _damaged(service, str(error)) from None
     if history.version != _VERSION:
@@ -78,19 +154,17 @@ def _read_all(service: Service) -> Action[tuple[Backup, ...]]:
     if len(set(names)) != len(names):
         raise _damaged(service, "it has the same id twice")
     for each in history.backups:
-        if not each.path.startswith(f"{volume(service)}/") or "/../" in each.path:
-            raise _damaged(service, f"{each.id} is said to lie outside of the backup volume, in {each.path}")
-    return history.backups
-
-
-def _write(service: Service, backups: Iterable[Backup]) -> Action[None]:
-    kept = tuple(sorted(backups, key=lambda each: (each.taken_at, each.id)))
-    content = msgspec.json.format(msgspec.json.encode(_History(_VERSION, kept)), indent=1)
-    yield Put(place(service), content + b"\n", mode=0o640, sudo=True)
+        for part in each.files:
+            if not part.path.startswith(f"{volume(service)}/") or "/../" in part.path:
+                raise _damaged(
+                    service, f"{each.id} is said to lie outside of the backup volume, in {part.path}"
+                )
+    return history.backups, seen.decode("ascii", "replace")
 
 
 def _damaged(service: Service, why: str) -> BackupDamaged:
     return BackupDamaged(
         f"{service.host}: expected a history of backups in {place(service)}, found that {why}.",
-        do="Move that file aside and run `drillyard backup verify`; the backups beside it are not touched.",
+        do="Move that file aside; of sets with a manifest `drillyard backup adopt` tells it anew, unproved, "
+        "and `drillyard backup verify` proves them. The backups beside it are not touched.",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.backup.lineage import behind_break
 from agent.backup.model import DEPTHS, Backup, Depth
 
 _AHEAD = timedelta(minutes=5)
@@ -19,16 +20,21 @@ class Choice:
     passed_over: tuple[str, ...]
 
 
-def choose(backups: Iterable[Backup], now: datetime, at_least: Depth = "restored") -> Choice:
+def choose(
+    backups: Iterable[Backup], now: datetime, at_least: Depth = "restored", *, whole: bool = False
+) -> Choice:
     """Return the usable backups, newest first: verified `at_least` so deep, no fault, not from the future.
 
-    `now` has its time zone. A backup whose time cannot be read is passed over like any other fault.
+    `now` has its time zone. A backup whose time cannot be read is passed over like any other fault. With
+    `whole`, so is one of data that had been lost before (see lineage.py).
     """
+    known = sorted(backups, key=lambda each: each.taken_at, reverse=True)
+    lost = behind_break(known) if whole else {}
     good: list[tuple[datetime, Backup]] = []
     passed_over = []
-    for each in sorted(backups, key=lambda each: each.taken_at, reverse=True):
-        taken = _moment(each.taken_at)
-        why = _fault(each, taken, now, at_least)
+    for each in known:
+        taken = moment(each.taken_at)
+        why = fault_in(each, taken, now, at_least) or lost.get(each.id, "")
         if why or taken is None:
             passed_over.append(f"{each.id}: {why}")
         else:
@@ -37,7 +43,8 @@ def choose(backups: Iterable[Backup], now: datetime, at_least: Depth = "restored
     return Choice(tuple(each for _, each in good), tuple(passed_over))
 
 
-def _fault(backup: Backup, taken: datetime | None, now: datetime, at_least: Depth) -> str:
+def fault_in(backup: Backup, taken: datetime | None, now: datetime, at_least: Depth) -> str:
+    """Return why a backup cannot be relied on, `taken` being its moment; empty where it can."""
     if taken is None:
         return f"its time {backup.taken_at!r} is no time with an offset"
     if taken > now + _AHEAD:
@@ -51,9 +58,10 @@ def _fault(backup: Backup, taken: datetime | None, now: datetime, at_least: Dept
     return ""
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """Return a time of a history with its offset; None where it is none."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return found if found.tzinfo else None

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from agent import __version__
 from agent.backup import catalog
-from agent.backup.model import Backup, dumps_of, volume
+from agent.backup.lineage import breaks
+from agent.backup.model import Backup, dumps_of, kind_of, volume
+from agent.backup.sets import take_set
 from agent.errors import NoRoom
 from agent.inventory.model import Service
-from agent.transport.ask import Action, Clock, Done, Sh
+from agent.transport.ask import Action, Clock, Done, Note, Sh
 
 _RESERVE = 64 << 20
 
@@ -42,23 +44,27 @@ stat -c %s "$path"
 """
 
 
-def take(service: Service) -> Action[Backup]:
-    """Take a full backup of a running service and enter it in the history, not yet verified.
+def take(service: Service, kind: str = "") -> Action[Backup]:
+    """Take a backup of a running service and enter it in the history, not yet verified.
 
-    It lies in `<backup_dir>/<system>/<id><suffix>` with a sidecar that `sha256sum -c` reads.
+    It lies in `<backup_dir>/<system>/<id><suffix>` with a sidecar that `sha256sum -c` reads; `kind` is one of
+    the system's, else its first.
 
     Raises:
         NoRoom: the volume could not hold it and a reserve; nothing was begun.
-        NotFound: the system has no dump.
+        NotFound: the system has no dump, or none of that kind.
     """
     module, system = dumps_of(service)
+    kind = kind_of(service, kind)
+    if hasattr(module, "dump_set"):
+        return (yield from take_set(service, kind))
     now: float = yield Clock()
-    name = f"{service.system}_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now))}_full"
-    needs = yield from module.dump_needs(system)
-    yield from _room(service, needs)
-    path = f"{volume(service)}/{service.system}/{name}{module.DUMP_SUFFIX}"
+    name = f"{service.system}_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now))}_{kind}"
+    needs = yield from module.dump_needs(system, kind)
+    yield from room(service, needs)
+    path = f"{volume(service)}/{service.system}/{name}{module.DUMPS[kind]}"
     partial = f"{path}.partial"
-    taken = yield from module.dump(system, partial, name)
+    taken = yield from module.dump(system, partial, name, kind)
     done: Done = yield Sh(
         _FINISH,
         partial,
@@ -76,18 +82,24 @@ def take(service: Service) -> Action[Backup]:
         system=service.system,
         host=service.host,
         path=path,
-        taken_at=datetime.fromtimestamp(int(now), UTC).isoformat(),
+        taken_at=datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
         bytes=int(size),
         sha256=digest,
         mark=taken.mark,
         contents=taken.contents,
         tools={**taken.tools, "drillyard": __version__},
+        kind=kind,
+        usual=taken.usual,
+        breaks=breaks((yield from catalog.read(service)), taken.before),
     )
     yield from catalog.record(service, backup)
+    if backup.breaks:
+        yield Note(f"{service.host}: {backup.breaks}")
     return backup
 
 
-def _room(service: Service, needs: int) -> Action[None]:
+def room(service: Service, needs: int) -> Action[None]:
+    """Make the folders of the backup volume; raise NoRoom where it cannot hold `needs` and a reserve."""
     done: Done = yield Sh(
         _ROOM,
         volume(service),

@@ -22,24 +22,34 @@ _BACKUP: _Kinds = (errors.ServiceRefused, errors.NoRoom, errors.NoBackup, errors
 _RUN: _Kinds = (
     *(*_WORLD, *_ASK, *_BACKUP),
     *(errors.ProofFailed, errors.BadPage, errors.Refused, errors.Locked, errors.Defect, errors.Stopped),
+    errors.JournalLost,
 )
 _OWN = {1: "degraded", 2: "down or damaged", 3: "could not look"}
 
 # What each verb can raise; one that is not named here is said to end with any.
 ENDS: dict[str, _Kinds] = {
-    "hosts": (*_WORLD, *_ASK),
-    "check": _WORLD,
+    "hosts": (*_WORLD, *_ASK, errors.Refused),
+    "check": (*_WORLD, errors.Unreachable, errors.Refused),
     "auto-recover": _RUN,
     "runbooks": (*_WORLD, errors.BadPage),
-    "plan": (*_WORLD, *_ASK, *_BACKUP, errors.BadPage),
+    "rehearsals": _WORLD,
+    "plan": (*_WORLD, *_ASK, *_BACKUP, errors.BadPage, errors.Refused),
     "run": _RUN,
     "resume": (*_RUN, errors.BadJournal),
-    "unlock": (*_WORLD, *_ASK, errors.Refused),
-    "audit": (errors.Usage, errors.BadJournal),
-    "backup": (*_WORLD, *_ASK, *_BACKUP),
+    "unlock": (*_WORLD, *_ASK, errors.Refused, errors.Locked, errors.JournalLost),
+    "audit": (errors.Usage, errors.NotFound, errors.BadJournal),
+    "backup": _RUN,
+    "capture": (*_WORLD, errors.Refused, errors.Locked, errors.NoRoom),
+    "mongodb": (*_WORLD, *_ASK, *_BACKUP, errors.MomentUnreachable, errors.Refused),
+    "serve": (*_WORLD, *_ASK, errors.BadPage, errors.BadJournal, errors.Refused, errors.Locked),
+    "token": _WORLD,
     "completion": (errors.Usage,),
 }
 _LOOKS = ("check", "auto-recover")
+_ALSO = {
+    "backup": {1: "check: somebody should look", 2: "check: the objectives are at risk"},
+    "mongodb": {1: "status: not well; points: no moment to restore; find-damage: nothing found"},
+}
 
 
 def exit_codes() -> str:
@@ -49,7 +59,7 @@ def exit_codes() -> str:
 
 def exit_codes_of(verb: str) -> str:
     """Return the table of the codes that one verb can end with."""
-    own = {0: "sound", **_OWN} if verb in _LOOKS else {0: "done"}
+    own = {0: "sound", **_OWN} if verb in _LOOKS else {0: "done", **_ALSO.get(verb, {})}
     kinds = ENDS.get(verb, tuple(_every()))
     if errors.Stopped not in kinds:
         own |= {errors.Stopped.exit_code: "ended by Ctrl-C"}

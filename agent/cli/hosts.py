@@ -7,34 +7,46 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from agent.cli.world import inventory_of, limited
+from agent.cli.world import inventory_of, limited, roads_of
 from agent.errors import DrillyardError
 from agent.inventory import Host, Inventory
 
+if TYPE_CHECKING:
+    from agent.transport import Roads
+
 
 def hosts(command: Namespace) -> int:
-    """Print a line a host; with --ping connect to each, compare its clock with ours, and show its locks."""
+    """Print a line a host; with --ping connect to them side by side, compare clocks with ours, show locks."""
     inventory = inventory_of(command)
     if command.graph:
         sys.stdout.write("\n".join(_graph(inventory, limited(command, inventory))) + "\n")
         return 0
+    if not command.ping:
+        for host in limited(command, inventory):
+            sys.stdout.write(_line(_row(host), as_json=command.json) + "\n")
+        return 0
     code = 0
-    for host in limited(command, inventory):
-        row: dict[str, Any] = {
-            "host": host.name,
-            "road": host.road,
-            "address": f"{host.user + '@' if host.user else ''}{host.address}:{host.port}",
-            "groups": list(host.groups),
-            "serves": sorted(host.services),
-            "environment": host.environment,
-        }
-        if command.ping:
-            row["ping"], failed = _ping(host)
+    meant = limited(command, inventory)
+    with roads_of(command) as roads, ThreadPoolExecutor(command.forks, thread_name_prefix="ping") as pool:
+        answers = pool.map(lambda host: _ping(host, roads), meant)
+        for host, (said, failed) in zip(meant, answers, strict=True):
             code = code or failed
-        sys.stdout.write(_line(row, as_json=command.json) + "\n")
+            sys.stdout.write(_line({**_row(host), "ping": said}, as_json=command.json) + "\n")
     return code
+
+
+def _row(host: Host) -> dict[str, Any]:
+    return {
+        "host": host.name,
+        "road": host.road,
+        "address": f"{host.user + '@' if host.user else ''}{host.address}:{host.port}",
+        "groups": list(host.groups),
+        "serves": sorted(host.services),
+        "environment": host.environment,
+    }
 
 
 def _line(row: dict[str, Any], *, as_json: bool) -> str:
@@ -45,13 +57,12 @@ def _line(row: dict[str, Any], *, as_json: bool) -> str:
     return f"{line}  {row['ping']}" if "ping" in row else line
 
 
-def _ping(host: Host) -> tuple[str, int]:
+def _ping(host: Host, roads: Roads) -> tuple[str, int]:
     from agent.record import lock
-    from agent.transport import open_road
     from agent.transport.perform import perform
 
     begun = time.monotonic()
-    road = open_road(host)
+    road = roads(host)
     try:
         road.open()
         answered = (time.monotonic() - begun) * 1000

@@ -38,7 +38,7 @@ def screen_of(command: Namespace, language: Language) -> tuple[Listener, Consent
 
 def agree(question: str) -> bool:
     """Ask the person at the terminal; without one nobody agrees."""
-    if not sys.stdin.isatty():
+    if not sys.stdin or sys.stdin.closed or not sys.stdin.isatty():
         return False
     sys.stderr.write(f"{question} [yes/no] ")
     sys.stderr.flush()

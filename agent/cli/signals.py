@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from agent.secrets import mask
 
@@ -17,53 +16,58 @@ if TYPE_CHECKING:
     from agent.runbook.run import Run
 
 _FIRST = "Ending after what is in flight; press Ctrl-C again to end now.\n"
+_SIGNS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-def end_by_signals(run: Run) -> None:
-    """Have SIGINT and SIGTERM end a run; outside the main thread, where no signal arrives, do nothing."""
+@contextmanager
+def ended_by_signals(run: Run) -> Iterator[None]:
+    """Have SIGINT and SIGTERM end a run meanwhile; outside the main thread none arrives."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    # What was interrupted may hold any lock: the signal leaves a byte, and a thread does what follows.
+    former = {each: signal.signal(each, lambda *_: None) for each in _SIGNS}
+    woken = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    threading.Thread(target=_heed, args=(heard, run), name="signals", daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        for each, handler in former.items():
+            signal.signal(each, handler)
+        os.close(told)
+
+
+def _heed(heard: int, run: Run) -> None:
     asked = False
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        # Whatever was interrupted may hold a lock or half a line of a stream: only the bare call is safe.
-        if asked:
-            _say(_SHOW_CURSOR * sys.stdout.isatty() + "\n".join(last_words(run.folder)) + "\n")
-            os._exit(130)
-        asked = True
-        _say(_FIRST)
-        run.stop.set()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+    with os.fdopen(heard, "rb", buffering=0) as signs:
+        while sign := signs.read(1):
+            if sign[0] not in _SIGNS:
+                continue
+            if asked:
+                _say(_SHOW_CURSOR * sys.stdout.isatty() + "\n".join(last_words(run)) + "\n")
+                os._exit(130)
+            asked = True
+            _say(_FIRST)
+            run.stop.set()
 
 
-def last_words(folder: Path) -> list[str]:
-    """Return what to tell of a run that ends at once: what is unknown on which host, and how to go on."""
+def last_words(run: Run) -> list[str]:
+    """Return what to tell of a run that ends at once: what is unknown, what stays locked, how to go on."""
+    from agent.record.flight import in_flight, told
     from agent.record.journal import NAME, read_journal
 
-    flying = in_flight(read_journal(folder / NAME))
-    lines = [f"  {host}: {step}: {what}" for (step, host), what in flying.items()]
+    lines = [f"  {each}" for each in told(in_flight(read_journal(run.folder / NAME)))]
     head = "Ended at once. In flight, and unknown:" if lines else "Ended at once. Nothing was in flight."
-    return [head, *lines, f"Go on with: drillyard resume {folder}"]
-
-
-def in_flight(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """Return for each step and host at work what it is about: the change asked for and not yet answered."""
-    flying: dict[tuple[str, str], str] = {}
-    for line in lines:
-        if line["kind"] not in ("step", "ask", "answer"):
-            continue
-        key = (line["step"], line["host"])
-        if line["kind"] == "step":
-            flying.pop(key, None)
-        if line["kind"] == "ask":
-            flying[key] = f"{line['changes']} ({line['ask']})"
-        elif line["kind"] == "answer" or line.get("state") == "started":
-            flying[key] = "it was looking; nothing is being changed"
-    return flying
+    held = [f"{host}: {', '.join(names)}" for host, names in run.hold.locks().items()]
+    locked = [f"Still locked: {'; '.join(held)}. The resume releases it; only where nobody will resume:"]
+    locks = [*locked, *run.hold.commands()] if held else []
+    return [head, *lines, f"Go on with: drillyard resume {run.folder}", *locks]
 
 
 def _say(text: str) -> None:
-    os.write(2, mask(text).encode("utf-8", "backslashreplace"))
+    with suppress(OSError):
+        os.write(2, mask(text).encode("utf-8", "backslashreplace"))

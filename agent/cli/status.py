@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from agent import naming
 from agent.cli.screens import agree
-from agent.cli.world import inventory_of, language_of, limited
+from agent.cli.world import inventory_of, language_of, limited, roads_of
 from agent.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from agent.diagnosis.health import Health
     from agent.diagnosis.remedy import Advice
+    from agent.runbook.model import Page
     from agent.systems import Symptom
 
 
@@ -41,16 +42,23 @@ def auto_recover(command: Namespace) -> int:
     folders = [Path(each).absolute() for each in command.pages]
     pages = [load_page(path, folders) for path in naming.pages(folders).values()]
     code = 0
+    ran: dict[tuple[str, str], int] = {}
     for health in _look(command):
         sys.stdout.write("\n".join(_lines(health, language_of(command))) + "\n")
         if health.level in (0, 3):
             code = max(code, health.level)
             continue
-        code = max(code, _recover(command, advise(health, pages)))
+        code = max(code, _recover(command, advise(health, pages), pages, ran))
     return code
 
 
-def _recover(command: Namespace, advice: Advice) -> int:
+def _recover(
+    command: Namespace,
+    advice: Advice,
+    pages: Sequence[Page] = (),
+    ran: dict[tuple[str, str], int] | None = None,
+) -> int:
+    """Run the page that helps; `ran` are those of before, by page and hosts, with their codes."""
     from agent.cli import runs
 
     health = advice.health
@@ -61,16 +69,67 @@ def _recover(command: Namespace, advice: Advice) -> int:
     for name, covered in advice.pages.items():
         sys.stdout.write(f"    page {name} answers {', '.join(symptom.id for symptom in covered)}\n")
     name = _choose(list(advice.pages), f"{health.host}/{health.system}")
-    command.page, command.limit = name, health.host
-    runs.plan(command)
-    if not (command.yes and health.host not in command.production) and not agree(
-        f"Run {name} on {health.host}?"
-    ):
+    ran = {} if ran is None else ran
+    about = next((page.system for page in pages if page.name == name), health.system)
+    hosts = _hosts(command, name, about, health)
+    where = ",".join(hosts)
+    if (name, where) in ran:
+        sys.stdout.write(f"    page {name} was run on {where} just now\n")
+        return ran[name, where]
+    command.page, command.limit = name, where
+    if code := runs.plan(command):
+        return code
+    if not (command.yes and not command.production & {*hosts}) and not agree(f"Run {name} on {where}?"):
         raise Refused(
             f"{health.host}: {name} would be run, and nobody agreed.",
-            do=f"Agree at a terminal, or run it: drillyard run {name} --limit {health.host}.",
+            do=f"Agree at a terminal, or run it: drillyard run {name} --limit {where}.",
         )
-    return runs.run(command)
+    _unchanged(health, _look(Namespace(**vars(command))))
+    ran[name, where] = runs.run(command)
+    return ran[name, where]
+
+
+def _hosts(command: Namespace, page: str, about: str, health: Health) -> list[str]:
+    """Return where a page about that system is run: the host, and that of the system where it is another one.
+
+    Raises:
+        Refused: several hosts serve the page's system, and nothing tells which of them is meant.
+    """
+    if health.system == about:
+        return [health.host]
+    served = {host.name: host.services for host in command.looked_at}
+    others = [name for name, services in served.items() if about in services]
+    if health.host in others:
+        return [health.host]
+    if len(others) != 1:
+        raise Refused(
+            f"{health.host}: {page} is about {about}, and {len(others)} of the hosts that were looked at "
+            f"serve it: {', '.join(others)}.",
+            do=f"Name both: drillyard run {page} --limit {health.host},HOST.",
+        )
+    return [*others, health.host]
+
+
+def _unchanged(before: Health, now: Sequence[Health]) -> None:
+    """Refuse where the service is not any more as it was when the page was chosen; the pause may be long.
+
+    Raises:
+        Refused: its symptoms or what cannot be looked at differ; the sentence says both.
+    """
+    found = next((each for each in now if (each.host, each.system) == (before.host, before.system)), None)
+    was, is_ = _shown(before), _shown(found) if found else "gone"
+    if was != is_:
+        raise Refused(
+            f"{before.host}: {before.system} has changed since the page was chosen: it was {was}, "
+            f"and is {is_} now. Nothing was run.",
+            do="Run auto-recover again: it chooses by what is there now.",
+        )
+
+
+def _shown(health: Health) -> str:
+    if not health.symptoms:
+        return health.word
+    return f"{health.word} ({', '.join(sorted(symptom.id for symptom in health.symptoms))})"
 
 
 def _choose(names: list[str], where: str) -> str:
@@ -97,20 +156,32 @@ def _look(command: Namespace) -> list[Health]:
         raise NotFound(
             "None of the hosts that are meant serves anything.", do="Add `serves:` to the inventory."
         )
+    command.looked_at = hosts
     command.production = {host.name for host in hosts if host.environment == "production"}
-    with Reach(hosts) as reach, ThreadPoolExecutor(8) as pool:
+    with (
+        roads_of(command) as roads,
+        Reach(hosts, forks=command.forks, roads=roads) as reach,
+        ThreadPoolExecutor(command.forks) as pool,
+    ):
         return [health for each in pool.map(lambda host: look_at(host, reach), hosts) for health in each]
 
 
 def _lines(health: Health, language: str) -> Iterator[str]:
     yield (
         f"{health.host:<14} {health.system:<10} {health.word:<16} {health.supervisor:<9} "
-        f"answers: {health.answers:<14} data: {health.data:<8} backup: {health.backup}"
+        f"answers: {health.answers:<14} data: {health.data:<8} disk: {_disk(health):<5} "
+        f"backup: {health.backup}"
     )
     for symptom in health.symptoms:
         yield f"    {symptom.id:<24} {_said(symptom, language)}"
     for reason in health.unseen:
         yield f"    could not look: {reason}"
+
+
+def _disk(health: Health) -> str:
+    if health.disk is None:
+        return "?" if health.unseen else "-"
+    return str(health.disk)
 
 
 def _said(symptom: Symptom, language: str) -> str:

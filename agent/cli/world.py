@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.errors import Refused, Usage
+from agent.errors import JournalLost, Usage
 from agent.inventory import Host, Inventory, match, read_inventory
 from agent.language import Language, choose_language
+
+if TYPE_CHECKING:
+    from agent.transport import Roads
 
 
 def sources_of(command: Namespace) -> tuple[Path, ...]:
@@ -43,6 +48,21 @@ def limited(command: Namespace, inventory: Inventory) -> tuple[Host, ...]:
     return match(inventory, command.limit or "all")
 
 
+@contextmanager
+def roads_of(command: Namespace, recorded: str = "") -> Iterator[Roads]:
+    """Yield what opens roads as --engine says, or as is `recorded` of a run where it says nothing.
+
+    Raises:
+        Usage, Unreachable, Refused: see `agent.transport.engine`.
+    """
+    from agent.transport.engine import engine
+
+    if command.engine_insecure:
+        sys.stderr.write("--engine-insecure: what the engine is told can be read and altered on the way.\n")
+    with engine(command.engine or recorded, insecure=command.engine_insecure) as roads:
+        yield roads
+
+
 def language_of(command: Namespace) -> Language:
     """Return the language to speak."""
     return choose_language(command.lang, os.environ)
@@ -57,18 +77,21 @@ def guard(hosts: Sequence[Host], confirmed: Sequence[str], most: int = 0) -> Non
     Raises:
         Refused: a host with `env: production` is not among `confirmed`, or there are more than `most`.
     """
-    if most and len(hosts) > most:
-        raise Refused(
-            f"This would touch {len(hosts)} hosts, more than the {most} of --max-hosts: "
-            f"{', '.join(host.name for host in hosts[: most + 1])}, ...",
-            do="Narrow it with --limit, or raise --max-hosts.",
-        )
-    for host in hosts:
-        if host.environment == "production" and host.name not in confirmed and not _typed(host.name):
-            raise Refused(
-                f"{host.name} is a production host and was not named to be touched.",
-                do=f"Where it is meant, add --confirm {host.name}.",
-            )
+    from agent.runbook.rails import refuse
+
+    refuse(hosts, confirmed, most, _typed)
+
+
+def unwritten(
+    what: str, problem: OSError | JournalLost, so: str = "Nothing was asked of any host."
+) -> JournalLost:
+    """Return what to say where runs cannot be kept, and `so` what was not done because of it."""
+    why = getattr(problem, "strerror", None) or problem
+    return JournalLost(
+        f"Expected to write {what}, found: {why}. {so}",
+        do="Make room there or give yourself the right to write, or name another folder with --runs "
+        "(or $DRILLYARD_RUNS).",
+    )
 
 
 def _typed(name: str) -> bool:

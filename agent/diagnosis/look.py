@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from agent import naming
 from agent.backup import actions as backups
-from agent.diagnosis.health import UNSEEN, Health, Seen, judge
+from agent.backup.model import Backup
+from agent.diagnosis.disk import disk
+from agent.diagnosis.health import UNSEEN, Health, Seen, clock_off, judge
 from agent.errors import DrillyardError, Unreachable
 from agent.inventory import Host, Service
 from agent.runbook.reach import Reach
@@ -37,13 +41,40 @@ def _look(service: Service, road: Road) -> Health:
             seen.errors.append(str(error))
             return None
 
-    seen.status = ask(lambda: supervised.status(service))
-    seen.vitals = ask(lambda: _diagnose(service))
-    seen.backup = ask(lambda: backups.newest(service, required=False))
+    if not service.provider:
+        # What somebody else runs has no supervisor of ours to ask, and lacks nothing by that.
+        seen.status = ask(lambda: supervised.status(service))
+    copy = ask(lambda: _copy(service))
+    began = time.time()
+    seen.vitals = ask(lambda: _diagnose(service, copy))
+    if seen.vitals is not None and seen.vitals.clock is not None:
+        seen.clock_off = clock_off(seen.vitals.clock, began, time.time())
+    seen.disk = ask(lambda: _disk(service))
+    if seen.vitals is None or seen.vitals.backup is None:
+        mark = seen.vitals.mark if seen.vitals else None
+        seen.backup = copy or ask(lambda: backups.newest(service, required=False))
+        seen.set_back = ask(lambda: backups.set_back(service, mark)) or ""
     return judge(service.host, service.system, seen, datetime.now(UTC))
 
 
-def _diagnose(service: Service) -> Action[Any]:
+def _diagnose(service: Service, copy: Backup | None) -> Action[Any]:
     verb = naming.verb(f"{service.system}.diagnose")
-    action: Action[Any] = verb.function(verb.of(service))
+    given = {"copy": copy} if copy and _compares(service) else {}
+    action: Action[Any] = verb.function(verb.of(service), **given)
     return action
+
+
+def _copy(service: Service) -> Action[Backup | None]:
+    """Return what the data can be compared with: the newest verified backup of data not lost before."""
+    if not _compares(service):
+        return None
+    return (yield from backups.newest(service, required=False, whole=True))
+
+
+def _compares(service: Service) -> bool:
+    verb = naming.verb(f"{service.system}.diagnose")
+    return "copy" in inspect.signature(verb.function).parameters
+
+
+def _disk(service: Service) -> Action[Any]:
+    return disk(service, naming.verb(f"{service.system}.diagnose").of(service))

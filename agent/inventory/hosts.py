@@ -46,7 +46,7 @@ def host_of(draft: HostDraft, groups: tuple[str, ...], layers: list[Layer]) -> H
         address="" if road == "local" else address,
         port=read.port(),
         user=read.text("ansible_user", "ansible_ssh_user"),
-        become=read.flag("ansible_become"),
+        become=read.becomes_root(),
         become_password=read.secret("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"),
         key_file=key_file or args.key_file,
         known_hosts=read.path("drillyard_known_hosts") or args.known_hosts,
@@ -94,6 +94,24 @@ class _Reader:
                 do="Write out what it stands for.",
             )
         return text.strip()
+
+    def becomes_root(self) -> bool:
+        """Whether changing steps run as root by sudo, the only way there is here: others are refused."""
+        becomes = self.flag("ansible_become")
+        for names, only in (
+            (("ansible_become_method",), "sudo"),
+            (("ansible_become_user", "ansible_sudo_user", "ansible_su_user"), "root"),
+        ):
+            name, value = self._first(names)
+            found = self.text(*names)
+            if becomes and value and found.rpartition(".")[2] not in ("", only):
+                raise BadInventory(
+                    f"{value.at()}: {name} of {self._host} should be {only}, found {found!r}: "
+                    "steps become root by sudo, and no other user in another way.",
+                    do="Take it out where root by sudo is fine; else let ansible_user be who may act, "
+                    "without ansible_become.",
+                )
+        return becomes
 
     def path(self, *names: str) -> str:
         text = self.text(*names)

@@ -26,6 +26,7 @@ class Where:
 class Service:
     """One system on one host: what it is, who supervises it, and its settings.
 
+    Where it lives behind somebody's API, `provider` says whose; nobody of ours supervises it then.
     `settings` are plain values (str, int, float, bool, list, dict) and `Secret`s; a system's own class
     reads and checks them (`Redis.of(service)`).
     """
@@ -36,6 +37,7 @@ class Service:
     unit: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     at: Where = Where("")
+    provider: str = ""
 
     def text(self, key: str, default: str | None = None) -> str:
         """Return setting `key` as text.

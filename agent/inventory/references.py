@@ -13,14 +13,22 @@ from agent.inventory.model import Where
 from agent.inventory.vault import MARK, sealed
 from agent.secrets import Secret
 
+# Read after dbPassword and db-password became db_password.
 _SECRET_KEY = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|secret|token|pass)$|(?:^|_)key$", re.IGNORECASE
+    r"(?:password|passwd|passphrase)$|(?:^|_)(?:secret|token|pass|passw|pw|pwd)$|(?:^|_)key$"
+    r"|^(?:require|master|root|db|user)pass$|^masterauth$|(?:^|_)(?:redis|valkey|sentinel|master)_auth$",
+    re.IGNORECASE,
 )
 _NOT_A_SECRET = re.compile(
-    r"(?:^|_)(?:public|host|ssh|sort|partition|primary|foreign)_key$|^key$", re.IGNORECASE
+    r"(?:^|_)(?:public|host|ssh|sort|partition|primary|foreign)_key$|^key$|^pwd$", re.IGNORECASE
 )
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
+_IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:'\"]*:([^\s/@]+)@")
+# {word}, <word>, $word and stars stand for a password; they are none.
+_STANDS_FOR = re.compile(r"\{.*\}|<.*>|\$\{?\w+\}?|[*•x]+", re.DOTALL)
 _REFERENCE = re.compile(r"!(env|file|command)\s+(\S.*)", re.DOTALL)
 _DO = "Write !env NAME, !file PATH, !command LINE or !vault and what it encrypted in its place."
+_WORD = re.compile(r"\{[a-z_]+\}")
 _CONNECTION = re.compile(r"(?:ansible|drillyard)_|env$")
 
 
@@ -76,6 +84,16 @@ TAGS: Mapping[str, Tag] = {
 _TAGGED: Mapping[str, Tag] = {"__ansible_vault": _vault, "__ansible_unsafe": _as_it_is}
 
 
+def reference_in(text: str, at: Where) -> Secret | None:
+    """Return the secret that `!env NAME`, `!file PATH` or `!command LINE` written as text names, or None.
+
+    Raises:
+        BadInventory: nothing follows the tag.
+    """
+    found = _REFERENCE.fullmatch(text.strip())
+    return _secret(found[1], found[2].strip(), at) if found else None
+
+
 def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str | int, ...] = ()) -> Any:
     """Return a variable's value with `"!env NAME"` written as plain text read as the reference it is.
 
@@ -91,8 +109,14 @@ def referenced(key: str, value: Any, at: Callable[..., Where], inner: tuple[str 
         return {name: referenced(name, each, at, (*inner, name)) for name, each in value.items()}
     if isinstance(value, list):
         return [referenced(key, each, at, (*inner, n)) for n, each in enumerate(value)]
-    if isinstance(value, str) and (found := _REFERENCE.fullmatch(value)):
-        return _secret(found[1], found[2].strip(), at(*inner))
+    if isinstance(value, str) and (named := reference_in(value, at(*inner))):
+        return named
+    if isinstance(value, str) and _address_tells(value):
+        raise BadInventory(
+            f"{at(*inner)}: {key} is an address with a password written out in it, and whoever reads this "
+            "file knows it; a secret is expected as a reference.",
+            do=f"Put the whole address where the reference leads. {_DO}",
+        )
     if _written_out(key, value):
         raise BadInventory(
             f"{at(*inner)}: {key} is written out, and whoever reads this file knows it; "
@@ -111,7 +135,7 @@ def in_vault(cipher: str, file: str, data: Any) -> Any:
 
     def each(value: Any, place: tuple[str | int, ...], named: bool) -> Any:
         if isinstance(value, dict):
-            return {key: each(inner, (*place, key), _names_secret(key)) for key, inner in value.items()}
+            return {key: each(inner, (*place, key), names_secret(key)) for key, inner in value.items()}
         if isinstance(value, list):
             return [each(inner, (*place, n), named) for n, inner in enumerate(value)]
         if value is None or isinstance(value, bool | Secret) or value == "":
@@ -124,15 +148,23 @@ def in_vault(cipher: str, file: str, data: Any) -> Any:
     return each(data, (), False)
 
 
-def _names_secret(key: str) -> bool:
-    return bool(_SECRET_KEY.search(key)) and not _NOT_A_SECRET.search(key)
+def names_secret(key: str) -> bool:
+    """Whether a name says that what it stands for is a secret: `db_password`, `dbPassword`, `requirepass`."""
+    plain = _HUMP.sub("_", key)
+    return bool(_SECRET_KEY.search(plain)) and not _NOT_A_SECRET.search(plain)
+
+
+def _address_tells(text: str) -> bool:
+    return any(not _STANDS_FOR.fullmatch(password) for password in _IN_ADDRESS.findall(text))
 
 
 def _written_out(key: str, value: Any) -> bool:
-    if not _names_secret(key):
+    if not names_secret(key):
         return False
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False
     text = str(value)
-    # A template is no literal, and the path of a key or certificate is not the key.
-    return "{{" not in text and not (key.lower().endswith("key") and text.startswith(("/", "~", "./", "../")))
+    # A template is no literal, nor is `{word}` of an application's checks; a key's path is not the key.
+    if "{{" in text or _WORD.fullmatch(text):
+        return False
+    return not (key.lower().endswith("key") and text.startswith(("/", "~", "./", "../")))

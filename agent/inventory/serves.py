@@ -1,4 +1,7 @@
-"""What a host serves: `serves: {redis: {supervisor: systemd, unit: redis-server, ...}}`, read and checked."""
+"""What a host serves: `serves: {redis: {supervisor: systemd, unit: redis-server, ...}}`, read and checked.
+
+What lives behind somebody's API has a `provider` in the place of both: `mongodb: {provider: atlas}`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from agent.errors import BadInventory
 from agent.inventory.draft import Layer, Value, type_name
 from agent.inventory.model import Service, Where
 
-_OURS = ("supervisor", "unit")
+_OURS = ("supervisor", "unit", "provider")
 
 
 def services(host: str, layers: list[Layer]) -> dict[str, Service]:
@@ -56,8 +59,10 @@ def _mapping(host: str, value: Value) -> dict[str, dict[str, Any]]:
 
 
 def _service(host: str, system: str, settings: dict[str, Any], places: dict[str, Where]) -> Service:
+    if settings.get("provider") is not None:
+        return _provided(host, system, settings, places)
     known = ", ".join(naming.supervisors())
-    for key in _OURS:
+    for key in ("supervisor", "unit"):
         value = settings.get(key)
         at = places.get(key, places[""])
         if value is None:
@@ -78,3 +83,22 @@ def _service(host: str, system: str, settings: dict[str, Any], places: dict[str,
         )
     own = {key: value for key, value in settings.items() if key not in _OURS}
     return Service(system, host, settings["supervisor"], settings["unit"], own, places[""])
+
+
+def _provided(host: str, system: str, settings: dict[str, Any], places: dict[str, Where]) -> Service:
+    """Return a service that somebody else runs, who is known by name; it needs no supervisor and no unit."""
+    provider, at = settings["provider"], places["provider"]
+    if provider not in naming.providers():
+        known = ", ".join(naming.providers())
+        hint = naming.did_you_mean(str(provider), naming.providers())
+        raise BadInventory(
+            f"{at}: {system} on {host} has the unknown provider {provider}; known are {known}.{hint}"
+        )
+    if settings.get("supervisor") is not None:
+        raise BadInventory(
+            f"{places['supervisor']}: {system} on {host} has a supervisor, and the provider {provider} too.",
+            do="Whoever runs it is one of them.",
+        )
+    own = {key: value for key, value in settings.items() if key not in _OURS}
+    unit = str(settings.get("unit") or settings.get("cluster") or system)
+    return Service(system, host, "", unit, own, places[""], provider)

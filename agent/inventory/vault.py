@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.errors import BadInventory
 from agent.inventory.document import parse
-from agent.secrets import Secret, never_show
+from agent.secrets import Secret, never_show, said_once
 
 MARK = "$ANSIBLE_VAULT"
 _ROUNDS = 10_000
@@ -107,8 +107,7 @@ def _passwords(at: str) -> Iterator[tuple[str, str]]:
 def _password(file: Path, at: str) -> str:
     try:
         if os.access(file, os.X_OK) and file.is_file():
-            done = subprocess.run([file.absolute()], capture_output=True, timeout=30, check=True)
-            text = done.stdout.decode()
+            text = said_once([file.absolute()])
         else:
             text = file.read_text()
     except (OSError, ValueError, subprocess.SubprocessError) as problem:

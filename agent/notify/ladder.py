@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct, field
 
-from agent.errors import BadInventory
 from agent.inventory import Host, Where
+from agent.inventory.typed import Variable
 from agent.language import Text
 from agent.naming import did_you_mean
-from agent.secrets import Secret
 
 VARIABLE = "escalation"
 _NOT_CHANNELS = ("escalation", "ladder", "message", "send")
@@ -91,69 +88,44 @@ def ladder_of(hosts: Sequence[Host]) -> Ladder | None:
 
 def read_ladder(data: object, at: Where) -> Ladder:
     """Return what the variable says; raises like `ladder_of`."""
-    written = _converted(data, _Written, "", at)
-    channels = {name: _channel(name, each, at) for name, each in written.channels.items()}
+    variable = Variable(VARIABLE, at, "Mend it, or run with --no-notify.")
+    written = variable.convert(data, _Written)
+    channels = {name: _channel(name, each, variable) for name, each in written.channels.items()}
     for name, contact in written.contacts.items():
         for channel in contact.by:
-            _known(channel, channels, "channel", f"contacts.{name}.by", at)
+            _known(channel, channels, "channel", f"contacts.{name}.by", variable)
         if not contact.by and not contact.by_hand:
-            raise _bad(at, f"contacts.{name} has neither `by` nor `by_hand`, so nobody could tell them.")
+            raise variable.wrong(
+                f"contacts.{name} has neither `by` nor `by_hand`, so nobody could tell them."
+            )
     for n, level in enumerate(written.levels):
         for name in level.tell:
-            _known(name, written.contacts, "contact", f"levels[{n}].tell", at)
+            _known(name, written.contacts, "contact", f"levels[{n}].tell", variable)
         if not 0 <= level.start < 1e6:
-            raise _bad(at, f"levels[{n}].from should be minutes from 0, found {level.start:g}.")
+            raise variable.wrong(f"levels[{n}].from should be minutes from 0, found {level.start:g}.")
     if not written.levels:
-        raise _bad(at, "levels should have at least one level, found none.")
+        raise variable.wrong("levels should have at least one level, found none.")
     if not 1 <= written.tries <= 100 or not 0 <= written.again_after <= 3600:
-        raise _bad(at, "tries should be 1 to 100, and again_after 0 to 3600 seconds.")
+        raise variable.wrong("tries should be 1 to 100, and again_after 0 to 3600 seconds.")
     levels = tuple(sorted(written.levels, key=lambda each: each.start))
     return Ladder(channels, written.contacts, levels, written.tries, written.again_after)
 
 
-def _channel(name: str, data: dict[str, Any], at: Where) -> Channel:
+def _channel(name: str, data: dict[str, Any], variable: Variable) -> Channel:
     kind = data.get("kind", name)
     if kind not in kinds():
         hint = did_you_mean(str(kind), kinds())
-        raise _bad(
-            at, f"channels.{name} is of the unknown kind {kind}; known are {', '.join(kinds())}.{hint}"
+        raise variable.wrong(
+            f"channels.{name} is of the unknown kind {kind}; known are {', '.join(kinds())}.{hint}"
         )
     own = {key: value for key, value in data.items() if key != "kind"}
-    settings = _converted(
-        own, importlib.import_module(f"agent.notify.{kind}").Settings, f"channels.{name}", at
-    )
-    return Channel(name, kind, settings)
+    settings = importlib.import_module(f"agent.notify.{kind}").Settings
+    return Channel(name, kind, variable.convert(own, settings, f"channels.{name}"))
 
 
-def _converted(data: object, kind: Any, place: str, at: Where) -> Any:
-    try:
-        return msgspec.convert(data, kind)
-    except (msgspec.ValidationError, ValueError) as problem:
-        said, _, path = str(problem).partition(" - at `$")
-        where = (place + re.sub(r"\[\.\.\.\]", "", path.rstrip("`"))).strip(".")
-        wanted = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}.get(path.strip(".`"))
-        if wanted in (Secret, Secret | None) and "required" not in said:
-            raise BadInventory(
-                f"{at}: {VARIABLE}: {where} is written out; a secret is expected as a reference.",
-                do="Write !env NAME, !file PATH or !command LINE in its place.",
-            ) from None
-        raise _bad(at, f"{where + ': ' if where else ''}{_plain(said)}.") from None
-
-
-def _plain(said: str) -> str:
-    """Return msgspec's words without its quotes and names of types."""
-    words = {"str": "text", "object": "a mapping", "array": "a list", "float": "a number", "int": "a number"}
-    said = re.sub(r"`(str|object|array|float|int)`", lambda found: words[found[1]], said)
-    said = said.replace("Object contains unknown field", "there is nothing called")
-    said = said.replace("Object missing required field", "it lacks")
-    return said[0].lower() + said[1:]
-
-
-def _known(name: str, names: Mapping[str, object], what: str, place: str, at: Where) -> None:
+def _known(name: str, names: Mapping[str, object], what: str, place: str, variable: Variable) -> None:
     if name not in names:
         hint = did_you_mean(name, names)
-        raise _bad(at, f"{place} names the {what} {name}, and there is {', '.join(names) or 'none'}.{hint}")
-
-
-def _bad(at: Where, said: str) -> BadInventory:
-    return BadInventory(f"{at}: {VARIABLE}: {said}", do="Mend it, or run with --no-notify.")
+        raise variable.wrong(
+            f"{place} names the {what} {name}, and there is {', '.join(names) or 'none'}.{hint}"
+        )

@@ -18,6 +18,7 @@ from typing import Any
 from agent.payload.chain import Chain, Part, read_chain, with_orphans
 from agent.payload.commands import with_others
 from agent.payload.logs import Logs, as_data, dropped, mark_command, opened, read_logs, write_kept
+from agent.payload.programs import Programs
 from agent.payload.rdb import Rdb, check, made
 
 
@@ -25,7 +26,8 @@ def inspect(spec: dict[str, Any]) -> dict[str, Any]:
     """Return how every file of the log is, what a cut at its first damage would lose, which keys it names.
 
     `spec` has data_dir, aof_dir, aof_name, user and may have known (more command names), sample (how many
-    keys to give back as hex that a server with this log must hold) and copy (the path of a backup).
+    keys to give back as hex that a server with this log must hold), copy (the path of a backup) and dump
+    (the path of a dump.rdb that may lie beside the log).
     """
     begun = time.monotonic()
     chain, base = whole_chain(spec)
@@ -58,17 +60,18 @@ def inspect(spec: dict[str, Any]) -> dict[str, Any]:
         "bytes": sum(part.size for part in chain.logs if part.there),
         "mb_per_s": round(sum(part.size for part in chain.logs if part.there) / seconds / 1e6, 1),
         "copy": {"made": made(Path(spec["copy"]))} if spec.get("copy") else None,
+        "dump": check(Path(spec["dump"]), Programs.of(spec)).__dict__ if spec.get("dump") else None,
     }
 
 
 def whole_chain(spec: dict[str, Any]) -> tuple[Chain, Rdb]:
     """Return the chain to be replayed and how its base is; files of a forgotten earlier life included."""
-    checker = spec.get("checker", "redis-check-rdb")
+    programs = Programs.of(spec)
     chain = read_chain(spec["data_dir"], spec["aof_dir"], spec["aof_name"], spec["user"])
-    base = _check(chain.base, checker)
+    base = _check(chain.base, programs)
     if chain.manifest == "sound" and chain.orphans and base.state != "damaged" and base.keys == 0:
         chain = with_orphans(chain)
-        base = _check(chain.base, checker)
+        base = _check(chain.base, programs)
     if chain.base and chain.base.there and base.state == "damaged" and _is_text(chain.base):
         # With aof-use-rdb-preamble no, the base is a log like the others.
         chain = Chain(
@@ -78,8 +81,8 @@ def whole_chain(spec: dict[str, Any]) -> tuple[Chain, Rdb]:
     return chain, base
 
 
-def _check(base: Part | None, checker: str) -> Rdb:
-    return check(base.path, checker) if base else Rdb("missing", "the manifest names no base")
+def _check(base: Part | None, programs: Programs) -> Rdb:
+    return check(base.path, programs) if base else Rdb("missing", "the manifest names no base")
 
 
 def _is_text(base: Part) -> bool:

@@ -20,23 +20,46 @@ for _name, _text in {sources}:
 sys.exit(_module.main(sys.argv[1:]))
 """
 
+_READING = ("owner", "programs", "commands", "resp", "survey", "chain", "logs", "rdb")
+_SET = (
+    "durable",
+    "gently",
+    "owner",
+    "sealed",
+    "blocks",
+    "tarball",
+    "pages",
+    "rows",
+    "vectors",
+    "united",
+    "gate",
+    "kept_set",
+    "waiting",
+    "take_set",
+)
 _NEEDS = {
-    "aof": ("commands", "resp", "survey", "chain", "logs", "rdb", "aof"),
+    "aof": (*_READING, "aof"),
     "recreate": ("recreate",),
-    "check": ("rdb", "scratch", "check"),
-    "rebuild": (
-        "commands",
-        "resp",
-        "survey",
-        "chain",
-        "logs",
-        "rdb",
-        "aof",
-        "scratch",
-        "foundation",
-        "mend",
-        "rebuild",
-    ),
+    "answers": ("visit", "answers"),
+    "app_facts": ("visit", "app_facts"),
+    "answering": ("visit", "answering"),
+    "app_checks": ("visit", "websocket", "app_checks"),
+    "check": ("owner", "programs", "chain", "rdb", "scratch", "laid", "check"),
+    "rebuild": (*_READING, "aof", "scratch", "laid", "foundation", "mend", "rebuild"),
+    "take_set": _SET,
+    "check_set": (*_SET, "unfold", "check_set"),
+    "restore_set": (*_SET, "unfold", "swap", "shipper", "restore_set"),
+    "stream": (*_SET, "unfold", "swap", "shipper", "restore_set", "stream"),
+    "look_data": (*_SET, "unfold", "hnsw", "look_data"),
+    "reunite": (*_SET, "unfold", "hnsw", "swap", "dropped", "reunite"),
+    "list_sets": (*_SET, "list_sets"),
+    "bucket": ("durable", "gently", "pieces", "bucket"),
+    "bucket_prune": ("durable", "gently", "pieces", "bucket", "bucket_prune"),
+    "log_copy": (*_READING, "scratch", "log_copy"),
+    "sweep": ("kept_cli", "waits", "sweep"),
+    "sample": ("kept_cli", "sample"),
+    "data_facts": ("visit", "data_facts"),
+    "data_mend": ("visit", "data_facts", "data_mend"),
 }
 
 

@@ -8,6 +8,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.payload.owner import ids
+
 _KINDS = {"b": "base", "i": "incr", "h": "history"}
 
 
@@ -179,9 +181,11 @@ def _names(folder: Path) -> list[str]:
 
 def _foreign(data_dir: Path, folder: Path, user: str) -> tuple[str, ...]:
     try:
-        uid = pwd.getpwnam(user).pw_uid
+        uid, _ = ids(user)
     except KeyError:
         return (f"the host has no user {user}",)
+    if not data_dir.exists():
+        return (f"{data_dir} (not there)",)
     places = [data_dir]
     if folder.is_dir():
         places += [folder, *(folder / name for name in _names(folder))]

@@ -7,49 +7,65 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from agent.payload.rdb import check
+from agent.payload.laid import check_log, lay
+from agent.payload.programs import Programs
+from agent.payload.rdb import Rdb, check
 from agent.payload.scratch import LoadFailed, Server, end_with_grace, folder_for, own
 
 _SPARE = 64 << 20
 
 
 def examine(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return how the RDB at `path` is: state, keys a database, whether it carries `mark`.
+    """Return how the copy at `path` is: state, keys a database, the mark it carries.
 
-    `depth` is opens (structure and checksum) or restored (loaded by a server of its own in `work`, which
-    must not exist and is removed again, as `user`).
+    `kind` is full (an RDB) or aof (a tar of the append-only file). `depth` is opens (structure and checksum)
+    or restored (loaded by a server of its own in `work`, which must not exist and is removed again, as
+    `user`).
     """
-    found = check(Path(spec["path"]), spec.get("checker", "redis-check-rdb"))
-    answer: dict[str, Any] = {
-        "state": found.state,
-        "detail": found.detail,
-        "keys": found.keys,
-        "version": found.version,
-        "made": found.made,
-    }
-    if found.state != "sound" or spec["depth"] != "restored":
-        return answer
-    size = Path(spec["path"]).stat().st_size
+    path, kind = Path(spec["path"]), spec.get("kind", "full")
+    programs = Programs.of(spec)
+    if kind == "full":
+        found = check(path, programs)
+        if found.state != "sound" or spec["depth"] != "restored":
+            return _told(found)
+    size = path.stat().st_size
     parent = Path(spec["work"]).parent
     facts = os.statvfs(parent)
     if facts.f_bavail * facts.f_frsize < size + _SPARE:
         raise OSError(f"{parent} has too little room to load a copy of {size} bytes for a check")
     with folder_for(Path(spec["work"]), spec["user"]) as folder:
-        shutil.copyfile(spec["path"], folder / "dump.rdb")
+        try:
+            options = lay(path, kind, folder)
+        except ValueError as error:
+            return _told(Rdb("damaged", str(error)))
         own(folder, spec["user"])
-        with Server(folder, spec["user"], timeout=spec.get("timeout", 300)) as server:
+        if kind != "full":
+            found = check_log(next((folder / "laid").glob("*.manifest")), programs)
+            if found.state != "sound" or spec["depth"] != "restored":
+                return _told(found)
+        timeout = spec.get("timeout", 300)
+        with Server(folder, spec["user"], *options, timeout=timeout, programs=programs) as server:
             counts = server.client.counts()
             mark = server.client.ask("GET", "drillyard:mark")
     return {
-        **answer,
+        **_told(found),
         "keys": sum(counts.values()),
         "databases": counts,
         "mark": mark.decode("utf-8", "replace") if mark else "",
+    }
+
+
+def _told(found: Rdb) -> dict[str, Any]:
+    return {
+        "state": found.state,
+        "detail": found.detail,
+        "keys": found.keys,
+        "version": found.version,
+        "made": found.made,
     }
 
 

@@ -15,6 +15,8 @@ class Facts:
 
     `place` is the place just behind the copy's mark in a readable part of the log, None where it is not
     there; `holes` are (number of the file, start, end) of everything that cannot be replayed, in order.
+    `lost` says that the data's files were gone and what lies there now is of a later life; `base_keys` is how
+    many keys its base holds.
     """
 
     base: str
@@ -26,6 +28,8 @@ class Facts:
     place: Place | None = None
     holes: tuple[tuple[int, int, int], ...] = ()
     started_empty: bool = False
+    lost: bool = False
+    base_keys: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Foundation:
 def ways(facts: Facts) -> list[Foundation]:
     """Return the ways to rebuild, best first; the next one is for when a server does not accept one."""
     found = []
+    if facts.lost:
+        return _after_a_loss(facts)
     if facts.copy and facts.place is not None:
         found.append(Foundation("copy", facts.place, why=_why_mark(facts)))
     elif facts.copy and _newer(facts) and len(facts.holes) == 1:
@@ -55,6 +61,21 @@ def ways(facts: Facts) -> list[Foundation]:
         )
         found.append(Foundation("copy", (number, end), why=why))
     return found + _without_mark(facts)
+
+
+def _after_a_loss(facts: Facts) -> list[Foundation]:
+    """The copy is all there is of what was; what was written since is kept as a log, or as what it led to."""
+    if not facts.copy:
+        return []
+    if facts.base == "missing" or (facts.base == "sound" and not facts.base_keys):
+        why = "the files were lost: the copy is the ground, and what was written since is replayed on it"
+        return [Foundation("copy", why=why)]
+    why = (
+        "the files were lost, and the log was rewritten since: what it holds stays, and keys that only the "
+        "copy holds come from there"
+    )
+    on = "base" if facts.base == "sound" else "unchecked base"
+    return [Foundation(on, fill=True, why=why)]
 
 
 def _without_mark(facts: Facts) -> list[Foundation]:

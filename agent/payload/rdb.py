@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from agent.payload.programs import Programs
 
 _HEAD = 4096
 
@@ -27,7 +30,7 @@ class Rdb:
     mark: str = ""
 
 
-def check(path: Path, checker: str = "redis-check-rdb", timeout: float = 600) -> Rdb:
+def check(path: Path, programs: Programs | None = None, timeout: float = 600) -> Rdb:
     """Return how the RDB file at `path` is; every byte of it is read.
 
     The checker reads structure and CRC64 natively (written in Python that would take seconds per 10 MB).
@@ -38,9 +41,16 @@ def check(path: Path, checker: str = "redis-check-rdb", timeout: float = 600) ->
         head = file.read(_HEAD)
     if not re.match(rb"REDIS\d{4}", head):
         return Rdb("damaged", "it does not begin with REDIS and a version")
-    done = subprocess.run(
-        [checker, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
-    )
+    words, fed = (programs or Programs()).check_rdb(path)
+    with (fed or Path(os.devnull)).open("rb") as source:
+        done = subprocess.run(
+            words,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+        )
     said = done.stdout.decode("utf-8", "replace")
     keys = re.search(r"^\[info\] (\d+) keys read", said, re.MULTILINE)
     return Rdb(

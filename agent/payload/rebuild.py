@@ -23,8 +23,10 @@ from agent.payload.aof import whole_chain
 from agent.payload.chain import Chain, read_chain
 from agent.payload.commands import KNOWN, Verb
 from agent.payload.foundation import Facts, Foundation, ways
+from agent.payload.laid import lay, unpack
 from agent.payload.logs import Logs, as_data, dropped, named_in, read_logs, write_kept
 from agent.payload.mend import DbKey, Mended, mend
+from agent.payload.programs import Programs
 from agent.payload.rdb import Rdb, check
 from agent.payload.scratch import Client, LoadFailed, Server, end_with_grace, folder_for, own
 from agent.payload.survey import Tally, readable, total
@@ -42,6 +44,11 @@ class Job:
     base: Rdb
     logs: Logs
     known: dict[bytes, Verb]
+
+    @property
+    def programs(self) -> Programs:
+        """Where Redis's own programs come from."""
+        return Programs.of(self.spec)
 
     @property
     def new(self) -> Path:
@@ -62,8 +69,8 @@ class Job:
 def rebuild(spec: dict[str, Any]) -> dict[str, Any]:
     """Rebuild the log and return the report.
 
-    `spec`: data_dir, aof_dir, aof_name, user, work; copy (None, or path, mark, sha256); started_empty;
-    timeout.
+    `spec`: data_dir, aof_dir, aof_name, user, work; copy (None, or path, kind, mark, sha256); started_empty;
+    lost (the files were gone: the copy is put below what was written since); timeout.
 
     Raises:
         LoadFailed: no way led to files that a server accepts.
@@ -86,11 +93,11 @@ def rebuild(spec: dict[str, Any]) -> dict[str, Any]:
         report["refused"] = refusals
         report["seconds"] = round(time.monotonic() - begun, 3)
         return _finish(job, report)
-    raise LoadFailed("; ".join(refusals))
+    raise LoadFailed("; ".join(refusals) or "there is no copy that could be stood on")
 
 
 def _facts(job: Job) -> Facts:
-    copy = job.copy and check(Path(job.copy["path"]))
+    copy = _copy_of(job)
     usable = bool(copy and copy.state == "sound" and _same(job.copy))
     return Facts(
         base=job.base.state,
@@ -102,7 +109,19 @@ def _facts(job: Job) -> Facts:
         place=job.logs.mark(job.copy["mark"]) if usable and job.copy.get("mark") else None,
         holes=tuple((number, first, last) for number, (first, last) in dropped(job.logs)),
         started_empty=bool(job.spec.get("started_empty")),
+        lost=bool(job.spec.get("lost")),
+        base_keys=job.base.keys,
     )
+
+
+def _copy_of(job: Job) -> Rdb | None:
+    """Return how the copy is; what it holds is told by a server as soon as one is to stand on it."""
+    if not job.copy:
+        return None
+    path = Path(job.copy["path"])
+    if job.copy.get("kind") == "aof":
+        return Rdb("sound" if path.is_file() else "missing")
+    return check(path, job.programs)
 
 
 def _same(copy: dict[str, Any]) -> bool:
@@ -118,7 +137,8 @@ def _same(copy: dict[str, Any]) -> bool:
 def _commands_of_the_server(spec: dict[str, Any]) -> dict[bytes, Verb]:
     """Ask a server without data which commands it has: one it lacks would stop it while it loads."""
     ask = folder_for(Path(spec["work"], "ask"), spec["user"])
-    with ask as folder, Server(folder, spec["user"], timeout=30) as server:
+    programs = Programs.of(spec)
+    with ask as folder, Server(folder, spec["user"], timeout=60, programs=programs) as server:
         listed = server.client.ask("COMMAND")
     found = {entry[0]: Verb(*(int(entry[at]) for at in (1, 3, 4, 5))) for entry in listed}
     writing = {entry[0] for entry in listed if b"write" in entry[2]}
@@ -129,7 +149,8 @@ def _go(job: Job, way: Foundation) -> dict[str, Any]:
     _lay_out(job, way)
     spec = job.spec
     names = ("--appendonly", "yes", "--appenddirname", spec["aof_dir"], "--appendfilename", spec["aof_name"])
-    with Server(job.new, spec["user"], *names, timeout=spec.get("timeout", 600)) as server:
+    timeout = spec.get("timeout", 600)
+    with Server(job.new, spec["user"], *names, timeout=timeout, programs=job.programs) as server:
         mended = _mend(job, way, server.client)
         named = _named(job, way, server.client)
         counts = server.client.counts()
@@ -148,20 +169,52 @@ def _lay_out(job: Job, way: Foundation) -> None:
     shutil.rmtree(job.new, ignore_errors=True)
     folder = job.new / spec["aof_dir"]
     folder.mkdir(0o700, parents=True)
-    log, manifest = f"{spec['aof_name']}.1.incr.aof", ""
-    source = {"copy": job.copy.get("path"), "older copy": job.copy.get("path")}.get(way.on)
-    if way.on in ("base", "unchecked base") and job.chain.base is not None:
-        source = job.chain.base.path
-    if source:
-        base = f"{spec['aof_name']}.1.base.rdb"
-        subprocess.run(["cp", "--reflink=auto", str(source), str(folder / base)], check=True)
-        manifest = f"file {base} seq 1 type b\n"
-        if way.on == "unchecked base":
-            _without_checksum(folder / base)
+    lines = _ground(job, way, folder)
+    number = len(lines)
+    log = f"{spec['aof_name']}.{number + 1}.incr.aof"
     with (folder / log).open("wb") as out:
         write_kept(job.logs, out, way.start)
-    (folder / f"{spec['aof_name']}.manifest").write_text(f"{manifest}file {log} seq 1 type i\n", "utf-8")
+    lines.append(f"file {log} seq {number + 1} type i\n")
+    (folder / f"{spec['aof_name']}.manifest").write_text("".join(lines), "utf-8")
     own(job.new, spec["user"])
+
+
+def _ground(job: Job, way: Foundation, folder: Path) -> list[str]:
+    """Put what the log is replayed upon into `folder`, and return its lines of the manifest."""
+    name = job.spec["aof_name"]
+    base = f"{name}.1.base.rdb"
+    if way.on in ("base", "unchecked base") and job.chain.base is not None:
+        _place(job.chain.base.path, folder / base)
+        if way.on == "unchecked base":
+            _without_checksum(folder / base)
+        return [f"file {base} seq 1 type b\n"]
+    if way.on not in ("copy", "older copy"):
+        return []
+    if job.copy.get("kind") != "aof":
+        _place(Path(job.copy["path"]), folder / base)
+        return [f"file {base} seq 1 type b\n"]
+    return _ground_of_log(job, folder)
+
+
+def _ground_of_log(job: Job, folder: Path) -> list[str]:
+    """Do the same with a copy that is an append-only file: its base, and its logs before ours."""
+    name, lines = job.spec["aof_name"], []
+    try:
+        parts = unpack(Path(job.copy["path"]), job.work / "unpacked")
+    except ValueError as error:
+        raise LoadFailed(f"the copy is not what it should be: {error}") from None
+    if parts.base is not None:
+        end = "rdb" if parts.base.suffix == ".rdb" else "aof"
+        parts.base.rename(folder / f"{name}.1.base.{end}")
+        lines.append(f"file {name}.1.base.{end} seq 1 type b\n")
+    for number, path in enumerate(parts.logs, 1):
+        path.rename(folder / f"{name}.{number}.incr.aof")
+        lines.append(f"file {name}.{number}.incr.aof seq {number} type i\n")
+    return lines
+
+
+def _place(source: Path, to: Path) -> None:
+    subprocess.run(["cp", "--reflink=auto", str(source), str(to)], check=True)
 
 
 def _without_checksum(path: Path) -> None:
@@ -176,9 +229,10 @@ def _mend(job: Job, way: Foundation, client: Client) -> Mended:
         return Mended()
     folder = job.work / "copy"
     with folder_for(folder, job.spec["user"]):
-        shutil.copyfile(job.copy["path"], folder / "dump.rdb")
+        options = lay(Path(job.copy["path"]), job.copy.get("kind", "full"), folder)
         own(folder, job.spec["user"])
-        with Server(folder, job.spec["user"], timeout=job.spec.get("timeout", 600)) as server:
+        timeout = job.spec.get("timeout", 600)
+        with Server(folder, job.spec["user"], *options, timeout=timeout, programs=job.programs) as server:
             return mend(client, server.client, lambda wanted: _touched(job, wanted), way.mend)
 
 
@@ -254,7 +308,7 @@ def _finish(job: Job, report: dict[str, Any]) -> dict[str, Any]:
     """Prove the new files, make them durable, and shorten the report to what fits a screen."""
     spec, folder = job.spec, job.new / job.spec["aof_dir"]
     fresh = read_chain(str(job.new), spec["aof_dir"], spec["aof_name"], spec["user"])
-    base = check(fresh.base.path) if fresh.base else Rdb("missing")
+    base = check(fresh.base.path, job.programs) if fresh.base else Rdb("missing")
     if fresh.manifest != "sound" or fresh.missing or base.state != "sound":
         raise LoadFailed(f"the new files are not sound: manifest {fresh.manifest}, base {base.state}")
     folder.rename(job.work / spec["aof_dir"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -15,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from agent.payload.owner import ids
+from agent.payload.programs import Programs
 
 _PR_SET_PDEATHSIG = 1
 _DATABASES = 1024
@@ -118,11 +120,12 @@ class Server:
         user: str,
         *options: str,
         timeout: float = 600,
-        binary: str = "redis-server",
+        programs: Programs | None = None,
     ) -> None:
         """Remember what to start; `options` are words of redis-server's command line."""
         self.folder, self.user, self.timeout = folder, user, timeout
-        self._words = [binary, "--port", "0", "--unixsocket", "s", "--unixsocketperm", "700", "--dir", "."]
+        self._programs = programs or Programs()
+        self._words = ["--port", "0", "--unixsocket", "s", "--unixsocketperm", "700", "--dir", "."]
         self._words += ["--save", "", "--daemonize", "no", "--databases", str(_DATABASES), "--logfile", "log"]
         self._words += ["--auto-aof-rewrite-percentage", "0", "--maxmemory", "0", "--appendfsync", "no"]
         self._words += ["--enable-debug-command", "local", "--aof-load-truncated", "no", *options]
@@ -132,14 +135,15 @@ class Server:
     def __enter__(self) -> Server:
         """Start it and wait until it has loaded its files; raises LoadFailed."""
         end = time.monotonic() + self.timeout
+        lent = self._programs.lent
         self._process = subprocess.Popen(
-            self._words,
+            self._programs.server(self.folder, self._words),
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if lent else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             preexec_fn=_die_with_us,  # noqa: PLW1509 - this program has one thread
-            **_as(self.user),
+            **({} if lent else _as(self.user)),
         )
         try:
             self.client = self._ready(end)
@@ -179,9 +183,15 @@ class Server:
         self._kill()
 
     def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._process is None:
+            return
+        if self._process.stdin is not None:
+            # A container ends by its standard input: killed, its docker command would leave it running.
+            self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(30)
+        self._process.kill()
+        self._process.wait()
 
 
 def _die_with_us() -> None:
@@ -191,18 +201,18 @@ def _die_with_us() -> None:
 def _as(user: str) -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
-    entry = pwd.getpwnam(user)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    uid, gid = ids(user)
+    return {"user": uid, "group": gid, "extra_groups": []}
 
 
 def own(path: Path, user: str) -> None:
     """Give `path` and everything below it to `user`, where we may."""
     if os.geteuid() != 0:
         return
-    entry = pwd.getpwnam(user)
-    os.chown(path, entry.pw_uid, entry.pw_gid)
+    uid, gid = ids(user)
+    os.chown(path, uid, gid)
     for each in path.rglob("*"):
-        os.lchown(each, entry.pw_uid, entry.pw_gid)
+        os.lchown(each, uid, gid)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -11,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.errors import BadJournal, NotFound
+from agent.errors import BadJournal, JournalLost, Locked, NotFound
 from agent.secrets import mask
 
 NAME = "journal.jsonl"
+
+# Made once: json.dumps makes one for every line.
+_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def utc_now() -> str:
@@ -28,26 +34,57 @@ class Journal:
     A line is on disk before `write` returns, unless it was written `soon`: then it has left this process, and
     is on disk before any later line is. Lines written at the same time share one fsync. A last line torn by
     a power cut is dropped when the journal is opened again: what it would have said is settled by asking the
-    host.
+    host. Whoever has it open is alone with it. `life` is the name of this stretch of the run, which no other
+    has; `inode` tells the file from a copy of it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open for appending; the folder must exist. A torn last line is cut off."""
+        """Open for appending; the folder must exist. A torn last line is cut off.
+
+        Raises:
+            Locked: another process is at work on this run; the sentence says whose and since when.
+        """
         self.path = path
+        self.life = secrets.token_hex(8)
         self._writing = threading.Lock()
         self._syncing = threading.Lock()
         self._written = 0
         self._synced = 0
+        self._lost: OSError | None = None
+        self._file = path.open("ab", buffering=0)
+        self._claim()
+        self.inode = os.fstat(self._file.fileno()).st_ino
         _cut_torn_line(path)
-        self._file = path.open("ab")
+
+    def _claim(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise Locked(
+                f"{self.path.parent} is being worked on by {_at_work(self.path)}.",
+                do=f"Wait for it, or end it after its present ask: touch {self.path.parent}/stop",
+            ) from None
+        except OSError:
+            # A file system that knows no locks: the lock on the host tells two lives of a run apart as well.
+            return
+
+    def begin(self, kind: str, **fields: Any) -> None:
+        """Append the first line of a life of the run, `run` or `resumed`: by which process, in which file."""
+        pid = os.getpid()
+        self.write(kind, **fields, pid=pid, born=born(pid), life=self.life, inode=self.inode)
 
     def write(self, kind: str, *, soon: bool = False, **fields: Any) -> None:
-        """Append one line, durably unless `soon`; secrets revealed so far are masked in it."""
+        """Append one line, durably unless `soon`; secrets revealed so far are masked in it.
+
+        Raises:
+            JournalLost: it cannot be written, or an earlier one could not.
+        """
         line = {"at": utc_now(), "mono": round(time.monotonic(), 4), "kind": kind, **fields}
-        text = mask(json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+        text = mask(_line(line))
         with self._writing:
-            self._file.write(text.encode("utf-8") + b"\n")
-            self._file.flush()
+            self.check()
+            self._append(text.encode("utf-8") + b"\n")
             self._written += 1
             mine = self._written
         if not soon:
@@ -58,8 +95,36 @@ class Journal:
         with self._syncing:
             if self._synced < mine:
                 until = self._written
-                os.fdatasync(self._file.fileno())
+                try:
+                    os.fdatasync(self._file.fileno())
+                except OSError as problem:
+                    self._lost = problem
+                self.check()
                 self._synced = until
+
+    def _append(self, line: bytes) -> None:
+        whole = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as problem:
+            self._lost = problem
+            # Half a line at the end is not in a resume's way, but the next one must not be joined to it.
+            with contextlib.suppress(OSError):
+                self._file.truncate(whole)
+            self.check()
+
+    def check(self) -> None:
+        """See that all that was to be written could be, before anything is asked of a host.
+
+        Raises:
+            JournalLost: a line could not be written.
+        """
+        if self._lost:
+            raise JournalLost(
+                f"Expected to write the journal {self.path}, found: {self._lost.strerror}. "
+                "Nothing more is asked of any host."
+            ) from self._lost
 
     def close(self) -> None:
         """Let go of the file."""
@@ -86,6 +151,24 @@ def read_journal(path: Path) -> Iterator[Mapping[str, Any]]:
                 f"{path}:{number} is not a line of a journal.",
                 do="Start a new run; the hosts are as they are.",
             ) from None
+
+
+def born(pid: int) -> str:
+    """Return when a process of this machine was started, in a form only to be compared; "" = it is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _at_work(path: Path) -> str:
+    """Return who the journal says is at work, as a person is told."""
+    said = "somebody who has not written a line yet"
+    with contextlib.suppress(BadJournal, NotFound):
+        for line in read_journal(path):
+            if line["kind"] in ("run", "resumed"):
+                said = f"{line.get('who', '?')} (process {line.get('pid', '?')}) since {line['at']}"
+    return said
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -51,6 +51,7 @@ class StepRecord:
 
     def asking(self, n: int, ask: Ask) -> str:
         """Write down a changing ask before it is sent; return the name of its job on the host."""
+        self.journal.check()
         self.before_ask(ask)
         # With the host in it, as two hosts of an inventory may be one machine.
         job = f"{self.run}.{self.step}.{self.attempt}.{n}.{self.host}"

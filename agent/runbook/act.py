@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from agent.errors import BadPage
 from agent.inventory import Host
 from agent.runbook import expressions
 from agent.runbook.model import Page, Step
+from agent.secrets import Secret
 from agent.transport.ask import Action, Done, Sh
 
 T = TypeVar("T")
@@ -27,9 +29,7 @@ def action_of(step: Step, host: Host, page: Page, names: Mapping[str, Any]) -> A
     if step.sh:
         return _shell(step, names)
     verb = naming.verb(step.do)
-    room = step.do.rpartition(".")[0]
-    system = room if room in naming.systems() else page.system
-    subject = verb.of(host.service(system))
+    subject = verb.of(host.service(step.concerns(page.system)))
     kinds = {param.name: param.kind for param in verb.params}
     arguments = {}
     for key, value in step.arguments.items():
@@ -74,12 +74,22 @@ def scope(step: Step, names: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
+    secrets: dict[str, Secret] = {}
+
+    def carried(secret: Secret) -> str:
+        """Have a secret reach the command in its environment, as in no argument list it may stand."""
+        variable = f"DRILLYARD_SECRET_{len(secrets) + 1}"
+        secrets[variable] = secret
+        return variable
+
     if isinstance(step.sh, str):
-        argv = [_located(step, expressions.fill_shell, step.sh, names)]
+        fill = partial(expressions.fill_shell, carried=carried)
+        argv = [_located(step, fill, step.sh, names)]
     else:
-        argv = [str(filled(step, word, names)) for word in step.sh]
+        argv = [_word(step, filled(step, word, names)) for word in step.sh]
     done: Done = yield Sh(
         *argv,
+        secrets=secrets,
         script=isinstance(step.sh, str),
         sudo=step.sudo,
         ok=step.ok,
@@ -87,6 +97,15 @@ def _shell(step: Step, names: Mapping[str, Any]) -> Action[dict[str, Any]]:
         timeout=float(step.timeout or 60),
     )
     return {"rc": done.rc, "out": done.text, "err": done.err.decode("utf-8", "replace").strip()}
+
+
+def _word(step: Step, value: object) -> str:
+    if isinstance(value, Secret):
+        raise BadPage(
+            f"{step.at}: a secret would stand in an argument list, which every user of the host can read.",
+            do="Write the command as one text: there it becomes a variable of the environment.",
+        )
+    return str(value)
 
 
 def as_plain(result: object) -> Any:

@@ -11,9 +11,10 @@ import msgspec
 from agent import naming
 from agent.errors import BadPage, NotFound, Usage
 from agent.inventory import Host, Inventory, Where, match
+from agent.inventory.references import names_secret
 from agent.runbook import expressions
 from agent.runbook.faults import in_words
-from agent.runbook.hosts import within
+from agent.runbook.hosts import meant_by
 from agent.runbook.model import BUILT_IN, Page, Seconds, Step
 from agent.runbook.settle import expressions_of
 
@@ -36,6 +37,7 @@ def check_page(page: Page, inventory: Inventory) -> list[Problem]:
     check = _Check(page, inventory)
     check.page_as_a_whole()
     check.steps(page.steps + page.prove)
+    check.checks()
     check.budgets()
     return check.problems
 
@@ -60,11 +62,12 @@ def hosts_of(page: Page, inventory: Inventory, limit: str = "") -> tuple[Host, .
         NotFound: a pattern names nothing there is, or no host is left.
     """
     meant = match(inventory, page.on)
-    serving = [host for host in meant if not page.system or page.system in host.services]
+    systems = page.systems
+    serving = [host for host in meant if not systems or {*systems} & {*host.services}]
     if not serving:
-        others = ", ".join(host.name for host in inventory.serving(page.system)) or "no host"
+        others = ", ".join(host.name for host in inventory if {*systems} & {*host.services}) or "no host"
         raise NotFound(
-            f"{page.at}: none of the hosts {page.on!r} means serves {page.system}; {others} does."
+            f"{page.at}: none of the hosts {page.on!r} means serves {' or '.join(systems)}; {others} does."
             if meant
             else f"{page.at}: {page.on!r} means no host."
         )
@@ -88,6 +91,12 @@ class _Check:
     def page_as_a_whole(self) -> None:
         page = self.page
         self._names = {*page.params, *BUILT_IN} - {"result"}
+        for name, param in page.params.items():
+            if param.type == "text" and names_secret(name):
+                said = (
+                    f"the parameter {name} is text, and a journal keeps it; `type: secret` keeps a reference."
+                )
+                self._problem(page.at, said, "warning")
         if page.system and page.system not in naming.systems():
             known = ", ".join(naming.systems()) or "none"
             hint = naming.did_you_mean(page.system, naming.systems())
@@ -98,19 +107,36 @@ class _Check:
         except (NotFound, Usage) as problem:
             self._problem(page.at, str(problem).removeprefix(f"{page.at}: "))
 
+    def checks(self) -> None:
+        """Check what ticks items of the list; where no host is meant, a person sees to the item."""
+        for step in self.page.checks:
+            self._step(step, needed=False)
+
     def steps(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            if step.id in self._ids:
-                self._problem(step.at, f"the id {step.id} is that of another step too.")
-            self._ids.add(step.id)
-            hosts = self._hosts_of(step)
-            self._expressions(step)
-            if step.do:
-                self._action(step, hosts)
+            self._step(step)
             self._include(step)
-            self.steps(step.inner())
+            self.steps(step.block + step.rescue + step.always)
             if step.register:
                 self._names.add(step.register)
+            if step.undo:
+                self._undo(step.undo)
+
+    def _undo(self, step: Step) -> None:
+        """Check what takes a step back: it comes after all others, and what did not come about is none."""
+        known, every = self._names, self.page.every_step()
+        self._names = known.union(each.register for each in every if each.register)
+        self._step(step)
+        self._names = known
+
+    def _step(self, step: Step, *, needed: bool = True) -> None:
+        if step.id in self._ids:
+            self._problem(step.at, f"the id {step.id} is that of another step too.")
+        self._ids.add(step.id)
+        hosts = self._hosts_of(step, needed=needed)
+        self._expressions(step)
+        if step.do:
+            self._action(step, hosts)
 
     def budgets(self) -> None:
         budget = self.page.objectives.budget
@@ -119,16 +145,18 @@ class _Check:
             said = f"the steps may take {Seconds(total)} together, and the page's budget is {budget}."
             self._problem(self.page.at, said, "warning")
 
-    def _hosts_of(self, step: Step) -> Sequence[Host]:
-        if not step.on or not self._hosts:
+    def _hosts_of(self, step: Step, *, needed: bool) -> Sequence[Host]:
+        if not self._hosts:
             return self._hosts
         try:
-            found = within(self._hosts, step.on, self._hosts)
+            found = meant_by(step, self.page, self._hosts, self._hosts)
         except (NotFound, Usage) as problem:
             self._problem(step.at, f"`on`: {problem}")
             return ()
-        if not found:
+        if not found and step.on:
             self._problem(step.at, f"`on`: {step.on!r} means none of the page's hosts.", "warning")
+        elif not found and needed:
+            self._problem(step.at, f"none of the page's hosts serves {step.concerns(self.page.system)}.")
         return found
 
     def _action(self, step: Step, hosts: Sequence[Host]) -> None:
@@ -137,10 +165,15 @@ class _Check:
         except NotFound as problem:
             self._problem(step.at, str(problem))
             return
-        room = step.do.rpartition(".")[0]
-        system = room if room in naming.systems() else self.page.system
+        system = step.concerns(self.page.system)
         if not system:
-            self._problem(step.at, f"{step.do} acts on a service, and the page has no `system`.")
+            self._problem(
+                step.at, f"{step.do} acts on a service, and the step and the page have no `system`."
+            )
+        elif step.system and step.system not in naming.systems():
+            hint = naming.did_you_mean(step.system, naming.systems())
+            self._problem(step.at, f"There is no system {step.system}.{hint}")
+            return
         for host in hosts:
             if system and system not in host.services:
                 self._problem(step.at, f"{host.name} does not serve {system}, which {step.do} acts on.")

@@ -92,13 +92,26 @@ class NotifyEvent:
 
 
 @dataclass(frozen=True)
+class Tick:
+    """Whether an item of the checklist holds: `ticked`, `unticked` (`sentence` says why), or `open`.
+
+    Open is what a person has to see to: nothing checks it, or nothing of what it is about is in the run.
+    """
+
+    state: Literal["ticked", "unticked", "open"] = "open"
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
 class EndEvent:
     """A run is over: `outcome` is done, failed, stopped or unknown, `sentence` says why where it is not done.
 
-    `after` is the page's checklist for people; `resume` the command that goes on from here ("" = none).
-    `hosts` is how each host ended: done, failed, unreachable, unknown, stopped (the run ended before it was
-    through) or skipped (nothing was to be done there). `audit` is the hash of the audit's last line: kept
-    elsewhere, it proves that no line was cut off the end.
+    `after` is the page's checklist, and `ticks` what is known of each item; `resume` the command that goes on
+    from here ("" = none). `hosts` is how each host ended: done, failed, unreachable, unknown, stopped (the
+    run ended before it was through) or skipped (nothing was to be done there). `audit` is the hash of the
+    audit's last line: kept elsewhere, it proves that no line was cut off the end. `locks` are the locks that
+    the run still holds, by host: a resume takes them along and releases them, `unlock` are the commands that
+    break them where nobody will resume. `proved` is whether the page had claims to prove, which held.
     """
 
     run: str
@@ -110,6 +123,10 @@ class EndEvent:
     resume: str = ""
     hosts: Mapping[str, str] = field(default_factory=dict)
     audit: str = ""
+    ticks: tuple[Tick, ...] = field(default_factory=tuple)
+    locks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlock: tuple[str, ...] = field(default_factory=tuple)
+    proved: bool = False
     event: Literal["end"] = "end"
 
 

@@ -79,13 +79,15 @@ def fill(value: Any, names: Mapping[str, Any]) -> Any:
     return value
 
 
-def fill_shell(text: str, names: Mapping[str, Any]) -> str:
+def fill_shell(text: str, names: Mapping[str, Any], carried: Callable[[Secret], str] | None = None) -> str:
     """Return a shell command with every `{{ expression }}` replaced by its value as one quoted word.
+
+    A secret becomes the variable under which `carried` has it reach the command.
 
     Raises:
         BadPage: like `evaluate`.
     """
-    return _joined(_parts(text), names, shlex.quote)
+    return _joined(_parts(text), names, shlex.quote, carried)
 
 
 def pieces(text: str) -> tuple[str, ...]:
@@ -113,8 +115,37 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(meta.find_undeclared_variables(_tree(text)))
 
 
+def of_other_hosts(text: str) -> frozenset[tuple[str, str]]:
+    """Return what an expression takes of `hosts`: `hosts.redis1.look.lost` takes ("redis1", "look").
+
+    Raises:
+        BadPage: it cannot be read.
+    """
+    from jinja2 import nodes
+
+    def key(node: nodes.Expr) -> str:
+        if isinstance(node, nodes.Getattr):
+            return node.attr
+        found = node.arg if isinstance(node, nodes.Getitem) else None
+        return str(found.value) if isinstance(found, nodes.Const) else ""
+
+    tree = _tree(text)
+    taken = set()
+    for node in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
+        if isinstance(node, nodes.Getattr | nodes.Getitem):
+            inner = node.node
+            if isinstance(inner, nodes.Getattr | nodes.Getitem):
+                root = inner.node
+                if isinstance(root, nodes.Name) and root.name == "hosts":
+                    taken.add((key(inner), key(node)))
+    return frozenset(taken)
+
+
 def _joined(
-    parts: tuple[tuple[bool, str], ...], names: Mapping[str, Any], write: Callable[[str], str]
+    parts: tuple[tuple[bool, str], ...],
+    names: Mapping[str, Any],
+    write: Callable[[str], str],
+    carried: Callable[[Secret], str] | None = None,
 ) -> str:
     done = []
     for is_expression, part in parts:
@@ -123,6 +154,9 @@ def _joined(
             continue
         value = evaluate(part, names)
         if isinstance(value, Secret):
+            if carried:
+                done.append(f'"${carried(value)}"')
+                continue
             raise BadPage(
                 f"The expression {part!r} is a secret, and inside of other text it would be written out."
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agent.errors import ContactLost, DrillyardError, Stopped, Unreachable
 
@@ -42,6 +42,11 @@ class Fates:
     def worked(self, host: str) -> None:
         """A step was done there."""
         self._worked.add(host)
+
+    def take_up(self, fates: Mapping[str, str]) -> None:
+        """These had come about before an interruption."""
+        self._fallen |= {host: fate for host, fate in fates.items() if fate not in ("done", "skipped")}
+        self._worked |= {host for host, fate in fates.items() if fate == "done"}
 
     def at_the_end(self, *, early: bool) -> dict[str, str]:
         """Return each host's fate; `early` tells that the run did not come to the end of its page."""

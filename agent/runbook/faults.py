@@ -10,7 +10,7 @@ import msgspec
 from agent.inventory.document import Document, Place
 from agent.language import Words
 from agent.naming import did_you_mean
-from agent.runbook.model import PARAM_TYPES, Objectives, Page, Param, Retry, Step
+from agent.runbook.model import PARAM_TYPES, Item, Objectives, Page, Param, Retry, Step
 
 _PATH = re.compile(r" - at `(?:key in )?\$(.*?)`$", re.DOTALL)
 _TOKEN = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -82,8 +82,8 @@ def _kind(place: Place) -> type[msgspec.Struct]:
     if len(place) == 2 and place[0] == "params":
         return Param
     if isinstance(last, int):
-        return Step if place[-2] != "after" else Words
-    return _INSIDE.get(last, Step if last == "undo" else Words)
+        return Step if place[-2] != "after" else Item
+    return _INSIDE.get(last, Step if last in ("undo", "check") else Words)
 
 
 def _what(place: Place) -> str:

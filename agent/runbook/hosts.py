@@ -6,6 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from agent.inventory import Host, Inventory
 from agent.inventory.patterns import match
+from agent.runbook.model import Page, Step
+
+
+def meant_by(step: Step, page: Page, hosts: Sequence[Host], run: Sequence[Host]) -> list[Host]:
+    """Return those of `hosts` that a step is for: whom its `on` names, else who serves what it acts on."""
+    system = step.concerns(page.system)
+    if step.on or not system:
+        return within(hosts, step.on, run)
+    return [host for host in hosts if system in host.services]
 
 
 def within(hosts: Sequence[Host], pattern: str, run: Sequence[Host]) -> list[Host]:

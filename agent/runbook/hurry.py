@@ -1,22 +1,30 @@
-"""A road that lets a step take no longer than its `timeout`, whatever the asks of its action allow."""
+"""A road that lets a step take no longer than its `timeout`, and wait no longer than the run goes on."""
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from dataclasses import dataclass, field
 
-from agent.errors import TimedOut
+from agent.errors import Stopped, TimedOut
+from agent.runbook.stop_sign import StopSign
 from agent.transport.ask import Done, Get, Put, Sh
 from agent.transport.road import Road
+
+_GLANCE = 0.2
 
 
 @dataclass
 class Hurried:
-    """`road`, until `seconds` from now: a command gets what is left, and nothing is begun after that."""
+    """`road`, until `seconds` from now: a command gets what is left, and nothing is begun after that.
+
+    Between two looks at an awaited state `stop` ends it.
+    """
 
     road: Road
     seconds: float
+    stop: StopSign
     host: str = field(init=False)
     _end: float = field(init=False)
 
@@ -36,6 +44,8 @@ class Hurried:
 
     def run(self, ask: Sh, *, job: str = "") -> Done:
         """Run a command in what is left of the time."""
+        if math.isinf(self.seconds):
+            return self.road.run(ask, job=job)
         shorter = copy.copy(ask)
         object.__setattr__(shorter, "timeout", min(ask.timeout, self._left(ask)))
         return self.road.run(shorter, job=job)
@@ -55,12 +65,16 @@ class Hurried:
         return self.road.clock()
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, where there is time left."""
+        """Let time pass, where there is time left and nobody wants the run to end."""
         self._left("the next look")
-        self.road.pause(seconds)
+        while seconds > 0:
+            if self.stop.is_set():
+                raise Stopped(f"Stopped while waiting on {self.host}; nothing is in flight.")
+            self.road.pause(min(seconds, _GLANCE))
+            seconds -= _GLANCE
 
     def forget(self, run: str) -> None:
-        """Remove the job folders of a run."""
+        """Remove the files of a run's jobs."""
         self.road.forget(run)
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, Struct, field
 
+from agent import naming
 from agent.inventory.model import Where
-from agent.language import Text, say
+from agent.language import Text, Words, say
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(
@@ -92,7 +93,7 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
 
 KINDS = ("do", "sh", "block", "include")
 # Names every expression sees; `result` is there in `until` alone.
-BUILT_IN = ("host", "run", "params", "result")
+BUILT_IN = ("host", "hosts", "vars", "run", "params", "result")
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,10 +101,12 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
 
     `id` is unique in its page; where the page names none it is made from the step's name. `arguments`
     (written `with`) go to the action, or to the included page as its parameters. `on` narrows the page's
-    hosts. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is a step done in
-    reverse order when a later one fails. With `any_errors_fatal` a failure on one host ends the run on all.
-    `at` is where the step is written. `given` are the names that only this step sees: the parameters of the
-    included page it comes from, the outermost page's first, whose expressions see the ones before.
+    hosts, and `system` names what a step acts on where it is not the page's: without `on`, a step is for
+    the hosts that serve it. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is
+    a step done in reverse order when a later one fails. With `any_errors_fatal` a failure on one host ends
+    the run on all. `at` is where the step is written. `given` are the names that only this step sees: the
+    parameters of the included page it comes from, the outermost page's first, whose expressions see the
+    ones before.
     """
 
     id: str = ""
@@ -116,6 +119,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     include: str = ""
     arguments: dict[str, Any] = field(name="with", default_factory=dict)
     on: str = ""
+    system: str = ""
     when: str | bool = True
     register: str = ""
     budget: Seconds | None = None
@@ -173,18 +177,59 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
             return self.sh.strip().splitlines()[0] if isinstance(self.sh, str) else " ".join(self.sh)
         return self.do or self.include or self.id
 
+    def concerns(self, page_system: str) -> str:
+        """Return the system it acts on, whose hosts alone it is for; "" = it is for every host.
+
+        `redis.inspect` says it by itself; `service.stop` acts on the step's `system`, else on the page's.
+        """
+        if not self.do:
+            return self.system
+        room = self.do.rpartition(".")[0]
+        return room if room in naming.systems() else self.system or page_system
+
     def inner(self) -> tuple[Step, ...]:
         """Return the steps directly inside it."""
         return self.block + self.rescue + self.always + ((self.undo,) if self.undo else ())
 
 
+class Item(Words, frozen=True, forbid_unknown_fields=True):
+    """A line of the checklist, and the step that tells whether it holds (None = a person sees to it).
+
+    The step only looks: what it asks of a host may not change it.
+    """
+
+    check: Step | None = None
+
+    def __post_init__(self) -> None:
+        if self.check is None:
+            return
+        if self.check.kind not in ("do", "sh"):
+            raise ValueError(f"A check is a step with do or sh, not one with {self.check.kind}")
+        if self.check.sh and not self.check.reads:
+            raise ValueError("A check only looks, so its command needs `reads: true`")
+        for key in ("undo", "confirm", "register"):
+            if getattr(self.check, key):
+                raise ValueError(f"`{key}` has no meaning in a check")
+
+
+class Included(Struct, frozen=True):
+    """The page at `path`, which the page at `by` includes as `name`; `sha256` is its fingerprint."""
+
+    by: str
+    name: str
+    path: str
+    sha256: str
+
+
 class Page(Struct, frozen=True, forbid_unknown_fields=True):
     """One page. `name` is the file's stem, `sha256` the fingerprint of its bytes, `at` where its title is.
 
-    `system` is what the page is about: its steps run on the hosts matched by `on` that serve it. `covers`
-    are the symptoms and numbered failures it answers. `any_errors_fatal` is that of every step, and nothing
-    begins where a host is unreachable. `prove` are steps that must hold in the end, `after`
-    a checklist for people.
+    `system` is what the page is about. Its hosts are those matched by `on` that serve it, or what one of its
+    steps acts on. `covers` are the symptoms and numbered failures it answers. `any_errors_fatal` is that of
+    every step, and nothing begins where a host is unreachable; so it is on a page over several systems.
+    `included` are the pages that were put into it, each by whom under which name, path and fingerprint.
+    `prove` are steps that must hold in the end, `after` a checklist for people, some of whose items are
+    checked when the run is over.
     """
 
     title: Text
@@ -197,11 +242,32 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     why: Text = ""
     params: dict[str, Param] = {}
     prove: tuple[Step, ...] = ()
-    after: tuple[Text, ...] = ()
+    after: tuple[str | Item, ...] = ()
     name: str = field(name="$name", default="")
     path: str = field(name="$path", default="")
     sha256: str = field(name="$sha256", default="")
+    included: tuple[Any, ...] = field(name="$included", default=())
     at: Where = field(name="$at", default=Where(""))
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems it acts on: its own first, then those of its steps in their order."""
+        found = [self.system, *(step.concerns(self.system) for step in self.every_step())]
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    @property
+    def fatal(self) -> bool:
+        """Whether what fails on one host ends the run on all.
+
+        Where a page acts on several systems the steps of one rest on those of another: nobody is to be sent
+        to a database that was not restored.
+        """
+        return self.any_errors_fatal or len(self.systems) > 1
+
+    @property
+    def checks(self) -> tuple[Step, ...]:
+        """The steps that check items of the list; the page has no other hosts for their sake."""
+        return tuple(item.check for item in self.after if isinstance(item, Item) and item.check)
 
     def every_step(self) -> Iterator[Step]:
         """Yield every step of the page, those inside others too, in the order they are written."""
@@ -210,6 +276,12 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
             step = waiting.pop()
             yield step
             waiting.extend(reversed(step.inner()))
+
+    def steps_after(self, step: Step) -> tuple[Step, ...]:
+        """Return what the page does after a step, blocks left out; what takes the step back is none of it."""
+        every = list(self.every_step())
+        place = [each.id for each in every].index(step.id)
+        return tuple(each for each in every[place + 1 :] if not each.block and each != step.undo)
 
 
 def decode(value: object, kind: Any) -> Any:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from agent.errors import BadJournal, ContactLost, Defect, DrillyardError, Refused, StepFailed, Stopped
+from agent.errors import (
+    BadJournal,
+    ContactLost,
+    Defect,
+    DrillyardError,
+    JournalLost,
+    Refused,
+    StepFailed,
+    Stopped,
+    as_told,
+)
 from agent.inventory import Host
 from agent.language import say
 from agent.record.journal import Journal
@@ -20,6 +31,7 @@ from agent.runbook.events import AskEvent, Listener, State, StepEvent
 from agent.runbook.hurry import Hurried
 from agent.runbook.model import Page, Retry, Step
 from agent.runbook.order import Order
+from agent.runbook.stop_sign import StopSign
 from agent.transport.ask import Ask, Note
 from agent.transport.perform import perform
 from agent.transport.road import Road
@@ -27,9 +39,9 @@ from agent.transport.road import Road
 
 @dataclass
 class Ended:
-    """How a step ended on a host: its state, what it learned, and the error where it failed."""
+    """How a step ended on a host: its state, what it learned, and the error that ended it."""
 
-    state: State
+    state: State | Literal["stopped"]
     result: Any = None
     error: DrillyardError | None = None
 
@@ -39,7 +51,7 @@ class OneStep:
     """A step about to be carried out on one host.
 
     `names` is what its expressions see; `consent` asks a person; `past` is what the journal knows of it from
-    before an interruption. With `verbose` each ask is told.
+    before an interruption. With `verbose` each ask is told; with `looks` one that changes is refused.
     """
 
     run: str
@@ -51,43 +63,48 @@ class OneStep:
     names: Mapping[str, Any]
     journal: Journal
     listener: Listener
-    stop: threading.Event
+    stop: StopSign
     consent: Callable[[str], bool]
     past: StepPast | None = None
     verbose: bool = False
+    looks: bool = False
 
     def go(self) -> Ended:
         """Carry the step out, or recall that it was; never raises our own errors, it returns them.
 
         Raises:
-            Stopped: the operator ended the run before this step's next ask.
+            Stopped: the operator ended the run before this step's next ask, or did not agree to the step.
         """
         if self.past and self.past.state in ("done", "skipped"):
-            self._tell("skipped" if self.past.state == "skipped" else "done", recalled=True)
-            return Ended("done", self.past.result)
+            # What was left out then has nothing to be undone now.
+            state: State = "skipped" if self.past.state == "skipped" else "done"
+            self._tell(state, recalled=True)
+            return Ended(state, self.past.result)
+        if self.past and self.past.state == "failed" and self.past.final:
+            # The run was cut off on its way to the rescue, the undo, or its end: there it goes on.
+            self._tell("failed", changed=self.past.changed, sentence=self.past.error, recalled=True)
+            return Ended("failed", error=as_told(self.past.kind, self.past.error))
         try:
             wanted = self._wanted()
         except DrillyardError as error:
             return self._failed(error, attempt=1, begun=time.monotonic())
         if wanted:
-            refusal = self._refused()
-            if refusal:
-                return self._failed(refusal, attempt=1, begun=time.monotonic())
-        if not wanted:
+            self._agreed()
+        else:
             self.journal.write("step", step=self.step.id, host=self.host.name, state="skipped")
             self._tell("skipped")
             return Ended("skipped")
         return self._attempts()
 
-    def _refused(self) -> Refused | None:
+    def _agreed(self) -> None:
         """Ask a person where the step wants one; an interrupted step was agreed to already."""
         if not self.step.confirm or self.order.yes or (self.past and not self.past.state):
-            return None
+            return
         question = say(self.step.confirm, self.order.language)
         if self.consent(f"{self.host.name}: {question}"):
             self.journal.write("confirmed", step=self.step.id, host=self.host.name, question=question)
-            return None
-        return Refused(
+            return
+        raise Stopped(
             f"{self.host.name}: {self.step.id} wants a person to agree ({question}), and nobody did.",
             do="Resume at a terminal, or with --yes.",
         )
@@ -100,17 +117,16 @@ class OneStep:
 
     def _attempts(self) -> Ended:
         retry = self.step.retry or Retry(times=1)
-        first = (
-            self.past.attempt
-            if self.past and not self.past.state
-            else (self.past.attempt + 1 if self.past else 1)
-        )
+        past = self.past or StepPast(attempt=0, state="failed")
+        first = past.attempt if not past.state else past.attempt + 1
+        # Attempts before an interruption count, those of a run that had come to its end do not.
+        final = max(first, past.before + retry.times)
         begun = time.monotonic()
         late = self._watch_budget(begun)
         try:
-            for attempt in range(first, first + retry.times):
-                ended = self._attempt(attempt, begun)
-                last = attempt == first + retry.times - 1
+            for attempt in range(first, final + 1):
+                last = attempt == final
+                ended = self._attempt(attempt, begun, last=last)
                 if ended.state != "failed" or last or not isinstance(ended.error, StepFailed):
                     return ended
                 # The pause between two tries, ended early where the operator stops the run.
@@ -120,7 +136,7 @@ class OneStep:
                 late.cancel()
         raise AssertionError("a step is tried at least once")
 
-    def _attempt(self, attempt: int, begun: float) -> Ended:
+    def _attempt(self, attempt: int, begun: float, *, last: bool) -> Ended:
         answers = self.past.answers if self.past and self.past.attempt == attempt else {}
         self.journal.write(
             "step",
@@ -138,15 +154,16 @@ class OneStep:
         try:
             action = action_of(self.step, self.host, self.page, scope(self.step, self.names))
             limit = self.step.timeout if self.step.do else None
-            road = Hurried(self.road, float(limit)) if limit else self.road
+            road = Hurried(self.road, float(limit or math.inf), self.stop)
             result = as_plain(perform(action, road, record))
             self._until(result)
-        except Stopped:
+        except (Stopped, JournalLost):
             raise
         except ContactLost as error:
             return self._unknown(error, attempt, begun)
         except DrillyardError as error:
-            return self._failed(error, attempt=attempt, begun=begun, changed=record.changed)
+            final = last or not isinstance(error, StepFailed)
+            return self._failed(error, attempt=attempt, begun=begun, changed=record.changed, final=final)
         except Exception as error:  # noqa: BLE001 - a defect must not cost the journal its last line
             self.journal.write("defect", step=self.step.id, traceback=traceback.format_exc())
             defect = Defect(
@@ -171,10 +188,12 @@ class OneStep:
 
     def _until(self, result: Any) -> None:
         until = self.step.retry.until if self.step.retry else ""
-        if until and not truth(self.step, until, {**self.names, "result": result}):
+        if until and not truth(self.step, until, {**scope(self.step, self.names), "result": result}):
             raise StepFailed(f"{self.host.name}: {self.step.id} ran, and `{until}` is not true.")
 
     def _before(self, ask: Ask) -> None:
+        if self.looks and ask.changes:
+            raise Refused(f"{self.host.name}: a check only looks, and this one would do more: {ask.changes}.")
         if isinstance(ask, Note):
             self._tell("note", sentence=str(ask))
         elif self.verbose:
@@ -189,7 +208,9 @@ class OneStep:
         self._tell("unknown", elapsed=time.monotonic() - begun, sentence=str(error))
         return Ended("unknown", error=error)
 
-    def _failed(self, error: DrillyardError, *, attempt: int, begun: float, changed: bool = False) -> Ended:
+    def _failed(
+        self, error: DrillyardError, *, attempt: int, begun: float, changed: bool = False, final: bool = True
+    ) -> Ended:
         elapsed = time.monotonic() - begun
         if not isinstance(error, BadJournal):
             self.journal.write(
@@ -202,6 +223,7 @@ class OneStep:
                 elapsed=round(elapsed, 4),
                 error=str(error),
                 kind_of_error=type(error).__name__,
+                final=final,
             )
         self._tell("failed", elapsed=elapsed, changed=changed, sentence=str(error))
         return Ended("failed", error=error)

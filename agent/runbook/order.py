@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
-from agent.errors import Usage
 from agent.inventory import Host
 from agent.language import Language
 from agent.record.audit import who
 from agent.record.journal import NAME, Journal
-from agent.runbook.model import Page, Param, Seconds
+from agent.runbook.model import Page
+from agent.runbook.params import as_written
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Order:
     """One run as it was ordered.
 
     `inventory` are the sources as absolute paths, `pages` the folders searched before ours; `yes` answers
-    every `confirm`. `forks` bounds how many hosts are worked on at a time. With `tags` only steps that carry
-    one of them are done.
+    every `confirm`. `forks` bounds how many hosts are worked on at a time. With `tags` (see `tags.chosen`)
+    only steps that carry one of them are done. `engine` is what carries it ("" = this process by itself).
     """
 
     page: Page
@@ -39,73 +39,72 @@ class Order:
     yes: bool = False
     forks: int = 8
     tags: tuple[str, ...] = ()
+    engine: str = ""
 
 
 def open_run(order: Order, runs: Path) -> tuple[str, Path, Journal]:
-    """Make the folder of a new run below `runs`, with a copy of its page and the head of its journal.
+    """Make the folder of a new run below `runs`, with copies of its pages and the head of its journal.
 
-    Returns its id (`20261122-031500-redis_aof-1f0c`), folder and journal.
+    What is in it is on disk when we return, and is all that a resume needs beside an inventory. Returns its
+    id (`20261122-031500-redis_aof-1f0c`), folder and journal.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     run = f"{stamp}-{order.page.name}-{secrets.token_hex(2)}"
     folder = runs / run
     folder.mkdir(parents=True)
     page = Path(order.page.path)
-    (folder / page.name).write_bytes(page.read_bytes())
+    files = {order.page.path: page.name}
+    for n, each in enumerate(order.page.included):
+        files.setdefault(each.path, f"included/{n}-{Path(each.path).name}")
+    if order.page.included:
+        (folder / "included").mkdir()
+    for path, name in files.items():
+        _keep(folder / name, Path(path).read_bytes())
     journal = Journal(folder / NAME)
-    journal.write(
+    journal.begin(
         "run",
         run=run,
         page=order.page.name,
         page_file=page.name,
         sha256=order.page.sha256,
         pages=[*order.pages, str(page.parent)],
-        inventory=list(order.inventory),
+        included=[
+            {"by": files[each.by], "name": each.name, "file": files[each.path], "sha256": each.sha256}
+            for each in order.page.included
+        ],
+        **sources(order, folder),
         hosts=[host.name for host in order.hosts],
-        params=json.loads(json.dumps(dict(order.params))),
+        params=json.loads(json.dumps(as_written(order.params))),
         who=who(),
         reason=order.reason,
         language=order.language,
         forks=order.forks,
         tags=list(order.tags),
+        engine=order.engine,
         version=__version__,
     )
+    for place in {(folder / name).parent for name in files.values()} | {folder, runs}:
+        _sync(place)
     return run, folder, journal
 
 
-def read_params(page: Page, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the page's parameters with what the operator gave as `name=value`, typed.
-
-    Raises:
-        Usage: a name the page does not have, a value that does not fit, or one that is missing.
-    """
-    unknown = sorted(set(given) - set(page.params))
-    if unknown:
-        known = ", ".join(sorted(page.params)) or "none"
-        raise Usage(f"{page.name} has no parameter {unknown[0]!r}; it has {known}.")
-    values: dict[str, Any] = {}
-    for name, param in page.params.items():
-        if name in given:
-            values[name] = _typed(name, param, given[name])
-        elif param.required:
-            raise Usage(f"{page.name} needs the parameter {name!r}.", do=f"Add --set {name}=VALUE.")
-        else:
-            values[name] = param.default
-    return values
+def sources(order: Order, folder: Path) -> dict[str, list[str]]:
+    """Return where the inventory is, as a journal keeps it: as it was named, and from the run's folder."""
+    named = list(order.inventory)
+    return {"inventory": named, "from_here": [os.path.relpath(each, folder) for each in named]}
 
 
-def _typed(name: str, param: Param, text: str) -> Any:
+def _keep(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        match param.type:
-            case "number":
-                return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
-            case "flag":
-                return {"yes": True, "true": True, "no": False, "false": False}[text.lower()]
-            case "duration":
-                return float(Seconds.of(text))
-            case "time":
-                return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-            case _:
-                return text
-    except (ValueError, KeyError):
-        raise Usage(f"The parameter {name} should be a {param.type}, found {text!r}.") from None
+        os.fsync(handle)
+    finally:
+        os.close(handle)

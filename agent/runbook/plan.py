@@ -9,11 +9,14 @@ from typing import Any
 from agent.errors import BadPage, DrillyardError
 from agent.inventory import Host
 from agent.runbook.act import action_of, as_plain, scope, truth
-from agent.runbook.expressions import names_in, pieces
-from agent.runbook.hosts import within
+from agent.runbook.expressions import names_in, of_other_hosts, pieces
+from agent.runbook.hosts import meant_by
 from agent.runbook.model import Page, Step
 from agent.runbook.order import Order
 from agent.runbook.reach import Reach
+from agent.runbook.settle import expressions_of
+from agent.runbook.tags import left_out
+from agent.transport import Roads, open_road
 from agent.transport.preview import UNKNOWN, preview
 
 
@@ -21,7 +24,8 @@ from agent.transport.preview import UNKNOWN, preview
 class Planned:
     """One step on one host, foreseen.
 
-    `verdict` is would run, would skip, depends (on what `hinges` names) or would fail (with `refusal`).
+    `verdict` is would run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). A
+    host that is not reached has one, unreachable, of no step: `refusal` says why, `code` is the exit code.
     """
 
     step: str
@@ -33,29 +37,48 @@ class Planned:
     hinges: str = ""
     refusal: str = ""
     diffs: tuple[str, ...] = ()
+    code: int = 0
 
 
-def plan(order: Order, *, diff: bool = False) -> tuple[Planned, ...]:
+def plan(order: Order, *, diff: bool = False, roads: Roads = open_road) -> tuple[Planned, ...]:
     """Foresee every step of a page on every host of an order; the hosts are only looked at.
 
-    With `diff` the files that would be written are read, to show how they would change.
-
-    Raises:
-        Unreachable: a host cannot be looked at.
+    With `diff` the files that would be written are read, to show how they would change. A host that cannot be
+    reached keeps no other from being planned; what hinges on it is said to.
     """
-    planned: list[Planned] = []
-    with Reach(order.hosts, forks=order.forks) as reach:
-        for host in order.hosts:
-            reach.to(host)
-            names: dict[str, Any] = {
+    planned: list[tuple[int, Planned]] = []
+    hosts: dict[str, dict[str, Any]] = {}
+    with Reach(order.hosts, forks=order.forks, roads=roads) as reach:
+        foresights = []
+        for n, host in enumerate(order.hosts):
+            hosts[host.name] = names = {
                 **order.params,
                 "params": dict(order.params),
                 "host": {"name": host.name, "groups": list(host.groups), "environment": host.environment},
+                "hosts": hosts,
+                "vars": host.vars,
                 "run": {"id": "(plan)", "reason": order.reason},
             }
-            foresight = _Foresight(order, host, reach, names, diff)
-            planned += foresight.steps((*order.page.steps, *order.page.prove))
-    return tuple(planned)
+            if lost := reach.lost.get(host.name):
+                names.update({step.register: UNKNOWN for step in order.page.every_step() if step.register})
+                no_step = Planned("", "", host.name, "unreachable", refusal=str(lost), code=lost.exit_code)
+                planned.append((n, no_step))
+            else:
+                foresights.append((n, _Foresight(order, host, reach, names, diff)))
+        # Step by step over all hosts, as in a run, since a step may use what another host has told.
+        for step in (*order.page.steps, *order.page.prove):
+            for n, foresight in foresights:
+                planned += [(n, each) for each in foresight.steps((step,))]
+    return tuple(each for _, each in sorted(planned, key=lambda pair: pair[0]))
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """What a `when`, or the tags that were chosen, make of a step."""
+
+    verdict: str
+    hinges: str = ""
+    refusal: str = ""
 
 
 @dataclass
@@ -68,31 +91,29 @@ class _Foresight:
     altered: bool = False
     clocks: list[float] = field(default_factory=list)
 
-    def steps(self, steps: Sequence[Step]) -> Iterator[Planned]:
+    def steps(self, steps: Sequence[Step], above: _Gate | None = None) -> Iterator[Planned]:
+        """Foresee steps; `above` is what keeps all of them from being done for certain."""
         for step in steps:
-            if not within([self.host], step.on, self.order.hosts):
+            if not meant_by(step, self.order.page, [self.host], self.order.hosts):
                 continue
             if step.block:
-                yield from self.steps(step.block)
-                yield from self.steps(step.always)
+                gate = above or self._gate(step)
+                yield from self.steps(step.block, gate)
+                yield from self.steps(step.always, gate)
             else:
-                yield self.one(self.order.page, step)
+                yield self.one(self.order.page, step, above)
 
-    def one(self, page: Page, step: Step) -> Planned:
+    def one(self, page: Page, step: Step, above: _Gate | None = None) -> Planned:
         """Foresee one step; what it learned is seen by the expressions after it."""
 
         def told(verdict: str, **details: Any) -> Planned:
             return Planned(step.id, step.title(self.order.language), self.host.name, verdict, **details)
 
-        hinges = self._hinges(step, self.names)
-        if hinges:
-            self._learn(step, UNKNOWN)
-            return told("depends", hinges=hinges)
+        if gate := above or self._gate(step):
+            self._learn(step, None if gate.verdict == "would skip" else UNKNOWN)
+            return told(gate.verdict, hinges=gate.hinges, refusal=gate.refusal)
         try:
-            when, names = step.when, scope(step, self.names)
-            if not (when if isinstance(when, bool) else truth(step, when, names)):
-                self._learn(step, None)
-                return told("would skip")
+            names = scope(step, self.names)
             action = action_of(step, self.host, page, names)
         except BadPage:
             raise
@@ -112,23 +133,34 @@ class _Foresight:
             diffs=seen.diffs,
         )
 
+    def _gate(self, step: Step) -> _Gate | None:
+        """Return what keeps a step, or all that stand in a block, from being done for certain."""
+        if left_out(step, self.order.tags):
+            return _Gate("would skip")
+        if hinges := self._hinges(step, self.names):
+            return _Gate("depends", hinges)
+        try:
+            when, names = step.when, scope(step, self.names)
+            wanted = when if isinstance(when, bool) else truth(step, when, names)
+        except BadPage:
+            raise
+        except DrillyardError as error:
+            return _Gate("would fail", refusal=str(error))
+        return None if wanted else _Gate("would skip")
+
     def _learn(self, step: Step, result: Any) -> None:
         if step.register:
             self.names[step.register] = result
 
     @staticmethod
     def _hinges(step: Step, names: Mapping[str, Any]) -> str:
-        texts = [step.when] if isinstance(step.when, str) else []
+        texts = [text for key, text in expressions_of(step) if key != ("retry", "until")]
+        # What its page was given is filled in before anything of the step is.
+        values = [value for given in step.given for value in given.values() if isinstance(value, str)]
+        texts += [piece for value in values for piece in pieces(value)]
         used = {name for text in texts for name in names_in(text)}
-        used |= {name for value in step.arguments.values() for name in _used(value)}
-        return ", ".join(sorted(name for name in used if names.get(name) is UNKNOWN))
-
-
-def _used(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return {name for piece in pieces(value) for name in names_in(piece)}
-    if isinstance(value, Mapping):
-        return {name for each in value.values() for name in _used(each)}
-    if isinstance(value, list | tuple):
-        return {name for each in value for name in _used(each)}
-    return set()
+        open_names = {name for name in used if names.get(name) is UNKNOWN}
+        for host, name in {found for text in texts for found in of_other_hosts(text)}:
+            if names["hosts"].get(host, {}).get(name) is UNKNOWN:
+                open_names.add(f"{name} of {host}")
+        return ", ".join(sorted(open_names))

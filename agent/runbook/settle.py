@@ -10,8 +10,9 @@ import msgspec
 
 from agent.errors import BadPage, NotFound
 from agent.inventory.document import Document, Place
+from agent.language import Words
 from agent.runbook import expressions
-from agent.runbook.model import BUILT_IN, Page, Param, Step
+from agent.runbook.model import BUILT_IN, Item, Page, Param, Step
 from agent.runbook.params import as_default, fitted
 
 _INSIDE = ("block", "rescue", "always")
@@ -28,21 +29,26 @@ def settle(page: Page, document: Document, include: Include) -> tuple[Page, list
         params={name: settling.param(name, param) for name, param in page.params.items()},
         steps=settling.steps(page.steps, ("steps",)),
         prove=settling.steps(page.prove, ("prove",)),
+        after=settling.items(page.after, ("after",)),
     )
     return settled, settling.problems
 
 
-def renamed(step: Step, prefix: str, given: dict[str, Any]) -> Step:
-    """Return a step of an included page: its id below the including step's, its parameters given."""
+def renamed(step: Step, prefix: str, given: dict[str, Any], system: str) -> Step:
+    """Return a step of an included page: its id below the including step's, its parameters given.
+
+    It still acts on the `system` of the page that it comes from.
+    """
     changes: dict[str, Any] = {
-        key: tuple(renamed(each, prefix, given) for each in getattr(step, key)) for key in _INSIDE
+        key: tuple(renamed(each, prefix, given, system) for each in getattr(step, key)) for key in _INSIDE
     }
     return msgspec.structs.replace(
         step,
         **changes,
         id=f"{prefix}.{step.id}"[:200],
+        system=step.system or system,
         given=(given, *step.given),
-        undo=renamed(step.undo, prefix, given) if step.undo else None,
+        undo=renamed(step.undo, prefix, given, system) if step.undo else None,
     )
 
 
@@ -85,7 +91,7 @@ class _Settling:
 
     def reserve(self, page: Page) -> None:
         """Set aside the ids that the page gives, so that none made from a name takes them."""
-        self._ids |= {step.id for step in page.every_step()}
+        self._ids |= {step.id for step in (*page.every_step(), *page.checks)}
 
     def param(self, name: str, param: Param) -> Param:
         place = ("params", name)
@@ -98,10 +104,19 @@ class _Settling:
         except BadPage as problem:
             self._problem(place, str(problem))
             return param
-        return msgspec.structs.replace(param, default=as_default(param))
+        return msgspec.structs.replace(param, default=as_default(param, self._document.at(*place)))
 
     def steps(self, steps: Sequence[Step], place: Place) -> tuple[Step, ...]:
         return tuple(self._step(step, (*place, n)) for n, step in enumerate(steps))
+
+    def items(self, items: Sequence[str | Item], place: Place) -> tuple[str | Item, ...]:
+        return tuple(self._item(item, (*place, n)) for n, item in enumerate(items))
+
+    def _item(self, item: str | Item, place: Place) -> str | Item:
+        if isinstance(item, str) or item.check is None:
+            return item
+        named = msgspec.structs.replace(item.check, name=item.check.name or Words(item.en, item.ko))
+        return msgspec.structs.replace(item, check=self._step(named, (*place, "check")))
 
     def _step(self, step: Step, place: Place) -> Step:
         if step.id in self._given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 
@@ -10,17 +9,24 @@ NAME = "stop"
 _GLANCE = 0.2
 
 
-class StopSign(threading.Event):
-    """Set by whoever calls `set`, and as long as the file is there."""
+class StopSign:
+    """Set by whoever calls `set`, and as long as the file is there.
+
+    It takes no lock: it may be set from anywhere, whatever was interrupted.
+    """
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the run's."""
-        super().__init__()
         self._file = folder / NAME
+        self._set = False
+
+    def set(self) -> None:
+        """End the run before its next ask."""
+        self._set = True
 
     def is_set(self) -> bool:
         """Whether the run is to end."""
-        return super().is_set() or self._file.exists()
+        return self._set or self._file.exists()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set, at most `timeout` seconds; return whether it is."""
@@ -29,7 +35,8 @@ class StopSign(threading.Event):
             left = _GLANCE if end is None else min(_GLANCE, end - time.monotonic())
             if left <= 0:
                 return False
-            super().wait(left)
+            # A file tells nobody that it has come: it is looked for.
+            time.sleep(left)
         return True
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from agent.errors import JournalLost
 from agent.language import Text
 from agent.notify.escalation import Call, Tried, due, next_at, to_be_told_the_end
 from agent.notify.ladder import Ladder
@@ -134,7 +135,7 @@ class Watch:
         if contact and not call.channel:
             state, said = "by hand", contact.by_hand
         # A full disk is the run's affair, and it will say so; a journal is closed under a message too slow.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, JournalLost):
             self._journal.write(
                 "notice",
                 level=call.level,

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from agent.language import Language
-from agent.runbook.events import AskEvent, EndEvent, Event, NotifyEvent, RtoEvent, RunEvent, StepEvent
+from agent.runbook.events import (
+    AskEvent,
+    EndEvent,
+    Event,
+    NotifyEvent,
+    RtoEvent,
+    RunEvent,
+    StepEvent,
+    Tick,
+)
 from agent.screen.words import columns, countdown, named, seconds, word
 
 MARKS = {"done": "ok  ", "failed": "FAIL", "skipped": "-   ", "unknown": "??  ", "unreachable": "FAIL"}
+BOXES = {"ticked": "[x]", "unticked": "[!]", "open": "[ ]"}
 
 
 class PlainScreen:
@@ -74,7 +84,8 @@ class PlainScreen:
 
     def _end(self, event: EndEvent) -> None:
         if event.outcome == "done":
-            self._line(f"{word('all done', self._language)} ({seconds(event.elapsed)}).")
+            end = "all done" if event.proved else "not proved"
+            self._line(f"{word(end, self._language)} ({seconds(event.elapsed)}).")
         else:
             self._line(f"{word(event.outcome, self._language)} ({seconds(event.elapsed)}): {event.sentence}")
         if len(event.hosts) > 1 and set(event.hosts.values()) != {"done"}:
@@ -84,10 +95,25 @@ class PlainScreen:
             self._line(f"{word('audit', self._language)}: {event.audit[:16]}")
         if event.resume:
             self._line(f"{word('resume', self._language)}: {event.resume}")
-        if event.after and not self._quiet:
+        if event.locks:
+            held = [f"{host}: {', '.join(names)}" for host, names in event.locks.items()]
+            self._line(f"{word('locked', self._language)}: {named(held, 100)}")
+            self._line(f"{word('unlock', self._language)}: {'; '.join(event.unlock)}")
+        self._list(event)
+
+    def _list(self, event: EndEvent) -> None:
+        """Write the checklist with what is known of each item; where quiet, what does not hold."""
+        ticks = event.ticks or (Tick(),) * len(event.after)
+        shown = [each for each in zip(event.after, ticks, strict=True) if self._shows(each[1])]
+        if shown:
             self._line(f"{word('after', self._language)}:")
-            for item in event.after:
-                self._line(f"  [ ] {item}")
+        for item, tick in shown:
+            self._line(f"  {BOXES[tick.state]} {item}")
+            if tick.sentence:
+                self._line(f"      {tick.sentence}")
+
+    def _shows(self, tick: Tick) -> bool:
+        return not self._quiet or tick.state == "unticked"
 
     def _line(self, text: str) -> None:
         self._out.write(text + "\n")

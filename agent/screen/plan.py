@@ -17,6 +17,7 @@ _VERDICTS = {
     "would skip": ("not needed", "필요 없음"),
     "depends": ("depends on", "다음에 달림"),
     "would fail": ("WOULD FAIL", "실패 예상"),
+    "unreachable": ("NOT REACHED, nothing can be foreseen there", "접속 불가, 예측할 수 없음"),
 }
 
 
@@ -30,9 +31,12 @@ def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
             if each.host != host.name:
                 continue
             verdict = _VERDICTS[each.verdict][1 if language == "ko" else 0]
-            yield f"  {each.name}: {verdict} {each.hinges if each.verdict == 'depends' else ''}".rstrip()
+            name = f"{each.name}: " if each.name else ""
+            yield f"  {name}{verdict} {each.hinges if each.verdict == 'depends' else ''}".rstrip()
             if each.refusal:
                 yield f"      x {each.refusal}"
+            for look in dict.fromkeys(each.looks):
+                yield f"      ? {clip(look)}"
             for change in each.changes:
                 yield f"      ! {clip(change)}"
             for line in (line for diff in each.diffs for line in diff.splitlines()):

@@ -22,6 +22,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "on": ("on", "대상"),
     "changed": ("changed", "변경"),
     "resume": ("Go on with", "계속하려면"),
+    "locked": ("Still locked", "아직 잠겨 있음"),
+    "unlock": (
+        "The resume releases it; only where nobody will resume",
+        "재개하면 풀리며, 아무도 재개하지 않을 때만",
+    ),
     "after": ("Now, by hand", "이어서 사람이 할 일"),
     "journal": ("journal", "기록"),
     "audit": ("Audit ends with", "감사 기록의 마지막 해시"),
@@ -40,6 +45,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "더 많은 호스트에서 실패, 이유는 기록에 있음",
     ),
     "all done": ("Recovered and proved", "복구와 검증 완료"),
+    "not proved": (
+        "Done, and nothing is proved: the page makes no claims",
+        "완료, 검증 항목이 없어 검증되지 않음",
+    ),
 }
 
 

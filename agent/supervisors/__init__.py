@@ -86,6 +86,37 @@ class Enabling(Protocol):
 
 
 @runtime_checkable
+class Killing(Protocol):
+    """What a supervisor has that can end a service which no longer listens."""
+
+    def kill(self, service: Service) -> Action[None]:
+        """End every process of it at once; it may be started anew by its supervisor at any moment."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a service that its supervisor keeps; `made` is when, as ISO 8601 ("" = not known)."""
+
+    name: str
+    made: str = ""
+
+
+@runtime_checkable
+class Rolling(Protocol):
+    """What a supervisor has that keeps the releases of a service."""
+
+    def releases(self, service: Service) -> Action[tuple[Release, ...]]:
+        """Return those it keeps, the present one last."""
+
+    def roll_back(self, service: Service, *, within: float = 60.0) -> Action[str]:
+        """Go back to the release before the present one, wait until it runs, and return its name.
+
+        Raises:
+            StepFailed: there is none, or it did not start.
+        """
+
+
+@runtime_checkable
 class Environing(Protocol):
     """What a supervisor has that can give a service another environment, and the one before again."""
 

@@ -104,6 +104,11 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
     return containers.together(ended)
 
 
+def kill(service: Service) -> Action[None]:
+    """End every process of the service's containers at once; the engine does not start them anew."""
+    yield from containers.kill(service, (yield from _containers(service, (yield from _compose(service)))))
+
+
 def enable(service: Service) -> Action[Status]:
     """Have the service's containers start with their host; the compose file's `restart` is not changed."""
     found = yield from _containers(service, (yield from _compose(service)))

@@ -142,6 +142,21 @@ def enable(service: Service, containers: Sequence[Container]) -> Action[None]:
         )
 
 
+def kill(service: Service, containers: Sequence[Container]) -> Action[None]:
+    """End every process of the containers that run."""
+    refuse_unkept(service, containers)
+    alive = [each.id for each in containers if each.status.pid]
+    if alive:
+        yield Sh(
+            *("docker", "kill", *alive),
+            sudo=sudo(service),
+            changes=f"ends every process of {service.unit}",
+            again="safe",
+            ok=(0, 1),
+            supposing=Done(0),
+        )
+
+
 def await_stop(service: Service, names: Sequence[str], within: float) -> Action[list[Container]]:
     """Wait until no process of the containers is left."""
     done: Done = yield Until(

@@ -71,6 +71,11 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
     return containers.together(ended)
 
 
+def kill(service: Service) -> Action[None]:
+    """End every process of the container at once; the engine does not start it anew."""
+    yield from containers.kill(service, [(yield from _found(service))])
+
+
 def enable(service: Service) -> Action[Status]:
     """Have the container start with its host."""
     yield from containers.enable(service, [(yield from _found(service))])

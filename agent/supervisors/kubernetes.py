@@ -22,7 +22,7 @@ from dataclasses import replace
 from agent.errors import BadInventory, NotInTime, StepFailed
 from agent.inventory.model import Service
 from agent.naming import did_you_mean
-from agent.supervisors import LAST, Status, Switched, Values, did_not, environment
+from agent.supervisors import LAST, Release, Status, Switched, Values, did_not, environment
 from agent.supervisors.containers import sudo
 from agent.supervisors.workload import (
     BEFORE,
@@ -31,6 +31,7 @@ from agent.supervisors.workload import (
     REPLICAS,
     REVISIONS,
     Pod,
+    Revision,
     Workload,
     read_pods,
     read_revisions,
@@ -120,6 +121,47 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
     return replace(found, replicas=0, ready=0).status(())
 
 
+def kill(service: Service) -> Action[None]:
+    """Delete the pods without any grace; the workload makes new ones."""
+    found = yield from _found(service)
+    yield Sh(
+        *(*_kubectl(service), "delete", "pods", "--selector", found.selector),
+        *("--grace-period=0", "--force", "--wait=false", "--ignore-not-found"),
+        sudo=_sudo(service),
+        changes=f"ends every pod of {service.unit} at once",
+        again="safe",
+        supposing=Done(0),
+    )
+
+
+def releases(service: Service) -> Action[tuple[Release, ...]]:
+    """Return the revisions that Kubernetes keeps of the workload, the present one last."""
+    kept = yield from _revisions(service, (yield from _found(service)))
+    return tuple(Release(each.name, each.made) for each in kept)
+
+
+def roll_back(service: Service, *, within: float = 60.0) -> Action[str]:
+    """Take the workload back to the pod template before the present one and wait like `start`.
+
+    Raises:
+        StepFailed: there is none before it, or its pods did not become ready.
+    """
+    found = yield from _found(service)
+    pods = yield from _pods(service, found)
+    *_, before, present = None, *(yield from _revisions(service, found))
+    if before is None:
+        raise StepFailed(
+            f"{service.host}: expected {_name(service)} to have a revision before "
+            f"{present.name}, found none.",
+            do="`kubectl rollout history` shows the revisions there are.",
+        )
+    to = f"--to-revision={before.number}"
+    yield _change(service, f"takes {service.unit} back to {before.name}", "rollout", "undo", to)
+    yield from _unstick(service, pods)
+    yield from _await(service, found, "start", within, pods)
+    return str(before.name)
+
+
 def logs(service: Service, *, lines: int = 100) -> Action[str]:
     """Return the newest lines of the log of every pod, with its name before each."""
     found = yield from _found(service)
@@ -127,14 +169,14 @@ def logs(service: Service, *, lines: int = 100) -> Action[str]:
 
 
 def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action[Switched]:
-    """Set variables in the pod template and wait until every pod is one with them.
+    """Set variables in the pod template and wait until every pod is one with them, where there are replicas.
 
     Raises:
         StepFailed: the new pods did not become ready; those of before go on where the strategy says so.
     """
     found = yield from _found(service)
     pods = yield from _pods(service, found)
-    before = max((yield from _revisions(service, found)))[1]
+    before = (yield from _revisions(service, found))[-1].name
     patched: Done = yield Sh(
         *(_PATCH, _name(service), " ".join(_containers(service, found)), *environment.words(values)),
         *("--", *_kubectl(service)),
@@ -149,8 +191,7 @@ def set_env(service: Service, values: Values, *, within: float = 60.0) -> Action
         before = found.noted_before or before
     else:
         yield _note(service, BEFORE, before)
-    yield from _unstick(service, pods)
-    return Switched((yield from _await(service, found, "start", within, pods)), tuple(values), before)
+    return Switched((yield from _settled(service, found, within, pods)), tuple(values), before)
 
 
 def restore_env(service: Service, *, within: float = 60.0) -> Action[Switched]:
@@ -162,20 +203,27 @@ def restore_env(service: Service, *, within: float = 60.0) -> Action[Switched]:
     found = yield from _found(service)
     pods = yield from _pods(service, found)
     revisions = yield from _revisions(service, found)
-    numbers = {name: number for number, name in revisions}
+    numbers = {each.name: each.number for each in revisions}
     if found.noted_before not in numbers:
         raise StepFailed(
             f"{service.host}: expected {service.unit} to have the revision of before its last change of "
             f"environment, found {found.noted_before or 'none noted'}.",
             do="`kubectl rollout history` shows the revisions there are.",
         )
-    if numbers[found.noted_before] != max(revisions)[0]:
+    if found.noted_before != revisions[-1].name:
         to = f"--to-revision={numbers[found.noted_before]}"
         yield _change(service, f"takes {service.unit} back to {found.noted_before}", "rollout", "undo", to)
         # A Deployment gets its annotations of then back, too.
         yield _note(service, BEFORE, found.noted_before)
+    return Switched((yield from _settled(service, found, within, pods)), (), found.noted_before)
+
+
+def _settled(service: Service, found: Workload, within: float, pods: tuple[Pod, ...]) -> Action[Status]:
+    """Wait like `start` where there are replicas; a stopped workload stays stopped until it is started."""
+    if not found.replicas:
+        return found.status(pods)
     yield from _unstick(service, pods)
-    return Switched((yield from _await(service, found, "start", within, pods)), (), found.noted_before)
+    return (yield from _await(service, found, "start", within, pods))
 
 
 def _await(
@@ -252,11 +300,11 @@ def _ask_pods(service: Service, found: Workload) -> Sh:
     return _get(service, "pods", "--selector", found.selector, "--output", f"jsonpath={PODS}")
 
 
-def _revisions(service: Service, found: Workload) -> Action[list[tuple[int, str]]]:
-    """Return number and name of the revisions that are this workload's own."""
+def _revisions(service: Service, found: Workload) -> Action[list[Revision]]:
+    """Return the revisions that are this workload's own, the newest last; there is at least one."""
     kind = "replicasets" if _kind(service) == "deployment" else "controllerrevisions"
     done: Done = yield _get(service, kind, "--selector", found.selector, "--output", f"jsonpath={REVISIONS}")
-    ours = [each for each in read_revisions(done.text) if each[1].rpartition("-")[0] == service.unit]
+    ours = [each for each in read_revisions(done.text) if each.name.rpartition("-")[0] == service.unit]
     if not ours:
         raise StepFailed(
             f"{service.host}: expected {_name(service)} to have a revision, found none.",

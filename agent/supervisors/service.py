@@ -8,7 +8,7 @@ from agent import naming
 from agent.errors import NotFound
 from agent.inventory.model import Service
 from agent.secrets import Secret
-from agent.supervisors import Enabling, Environing, Status, Supervisor, Switched
+from agent.supervisors import Enabling, Environing, Killing, Release, Rolling, Status, Supervisor, Switched
 from agent.transport.ask import Action
 
 
@@ -40,6 +40,32 @@ def enable(service: Service) -> Action[Status]:
     return (yield from supervisor.enable(service))
 
 
+def kill(service: Service) -> Action[None]:
+    """End every process of the service at once, as what hangs would not listen to a request to stop."""
+    supervisor = _supervisor(service)
+    if not isinstance(supervisor, Killing):
+        raise NotFound(f"{service.at}: {service.supervisor} has no way to end a service by force.")
+    yield from supervisor.kill(service)
+
+
+def roll_back(service: Service, within: float = 60.0) -> Action[str]:
+    """Go back to the release before the present one, where the supervisor keeps them; return its name."""
+    supervisor = _supervisor(service)
+    if not isinstance(supervisor, Rolling):
+        raise NotFound(
+            f"{service.at}: {service.supervisor} keeps no releases of a service.",
+            do="Name the folder of its releases in the inventory (`releases` and `current` of an app), or "
+            "deploy the release of before by hand.",
+        )
+    return (yield from supervisor.roll_back(service, within=within))
+
+
+def releases(service: Service) -> Action[tuple[Release, ...]]:
+    """Return the releases that its supervisor keeps, the present one last; () where it keeps none."""
+    supervisor = _supervisor(service)
+    return (yield from supervisor.releases(service)) if isinstance(supervisor, Rolling) else ()
+
+
 def logs(service: Service, lines: int = 100) -> Action[str]:
     """Return the newest lines of the service's log."""
     return (yield from _supervisor(service).logs(service, lines=lines))
@@ -67,4 +93,9 @@ def _environing(service: Service) -> Environing:
 
 def _supervisor(service: Service) -> Supervisor:
     """Return the supervisor's module (NotFound lists what there is)."""
+    if service.provider:
+        raise NotFound(
+            f"{service.at}: {service.system} on {service.host} is run by {service.provider}, "
+            "so nobody of ours starts, stops or asks it."
+        )
     return cast(Supervisor, naming.supervisor(service.supervisor))

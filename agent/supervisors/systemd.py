@@ -84,6 +84,18 @@ def stop(service: Service, *, within: float = 60.0) -> Action[Status]:
     return _read(done)
 
 
+def kill(service: Service) -> Action[None]:
+    """End every process of the unit at once; where its policy says so systemd starts it anew."""
+    yield Sh(
+        *("systemctl", "kill", "--signal=KILL", service.unit),
+        sudo=True,
+        changes=f"ends every process of {service.unit}",
+        again="safe",
+        ok=(0, 1),
+        supposing=Done(0),
+    )
+
+
 def enable(service: Service) -> Action[Status]:
     """Have the unit start with the host."""
     yield Sh(

@@ -26,7 +26,7 @@ PODS = (
 )
 REVISIONS = (
     r"{range .items[*]}{.metadata.annotations.deployment\.kubernetes\.io/revision}{.revision} "
-    r'{.metadata.name}{"\n"}{end}'
+    r'{.metadata.name} {.metadata.creationTimestamp}{"\n"}{end}'
 )
 
 _LOOP = "CrashLoopBackOff"
@@ -61,6 +61,15 @@ class Pod:
     def broken(self) -> bool:
         """Whether it cannot start as it is described."""
         return self.phase == "Failed" or any(each in _NEVER for each in self.waiting)
+
+
+@dataclass(frozen=True, order=True)
+class Revision:
+    """One form that a workload has had; `made` is when it had it first."""
+
+    number: int
+    name: str
+    made: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,9 @@ def read_pods(text: str) -> tuple[Pod, ...]:
     return tuple(found)
 
 
-def read_revisions(text: str) -> list[tuple[int, str]]:
-    """Return number and name of every revision that an answer to REVISIONS names."""
-    pairs = [line.split() for line in text.splitlines()]
-    return [(int(pair[0]), pair[1]) for pair in pairs if len(pair) == 2]
+def read_revisions(text: str) -> list[Revision]:
+    """Return every revision that an answer to REVISIONS names, the newest last."""
+    found = [line.split() for line in text.splitlines()]
+    return sorted(
+        Revision(int(words[0]), words[1], "".join(words[2:])) for words in found if len(words) in (2, 3)
+    )

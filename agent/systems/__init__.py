@@ -32,10 +32,19 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Vitals:
-    """How a system is: whether it answers, reads and writes, a word for its data, and its symptoms."""
+    """How a system is: whether it answers, reads and writes, a word for its data, and its symptoms.
+
+    `backup` says how its backups are, where the system keeps them in a way of its own: "" where it has no
+    data to keep. None leaves them to the catalog; then a backup that is missing or old is a symptom.
+    `mark` is that of the newest backup its data went through ("" = it holds none, None = it cannot tell).
+    `clock` is the time of day it lives in, in seconds since 1970 (None = it does not tell).
+    """
 
     up: bool
     reads: bool
     writes: bool
     data: str
     symptoms: tuple[Symptom, ...] = field(default=())
+    backup: str | None = None
+    mark: str | None = None
+    clock: float | None = None

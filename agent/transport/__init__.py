@@ -1,5 +1,5 @@
 """The only room with a door to other machines: what can be asked, and the roads that carry it there."""
 
-from agent.transport.choose import open_road
+from agent.transport.choose import Roads, open_road
 
-__all__ = ["open_road"]
+__all__ = ["Roads", "open_road"]

@@ -61,7 +61,7 @@ class Sh:
     `stdin` is what it reads; `secrets` become environment variables that never stand in an argv (they
     travel by stdin). `timeout` in seconds ends the whole process group on the host.
     `changes` says in words what the command alters; empty means it only reads. A changing command runs
-    once: a lost connection or a killed agent re-attaches to it by its job folder. `again` says what to do
+    once: a lost connection or a killed agent re-attaches to it by its job. `again` says what to do
     where even that cannot tell whether it was finished: `safe` (do it again) or `ask` (stop and say so).
     `supposing` is the answer a preview goes on with.
     """

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import BadInventory
 
 if TYPE_CHECKING:
     from agent.inventory.model import Host
+    from agent.transport.road import Road
     from agent.transport.shell import ShellRoad
+
+
+class Roads(Protocol):
+    """What opens the roads of a run; `open_road` does it from here."""
+
+    def __call__(self, host: Host, spill: Path | None = None) -> Road:
+        """Return the road to a host; it connects at its first ask."""
 
 
 def open_road(host: Host, spill: Path | None = None) -> ShellRoad:

@@ -1,10 +1,10 @@
-# Kill everything in a session: sh -c THIS sh SESSION, or that of a job's newest attempt: sh -c THIS sh JOB-FOLDER
+# Kill everything in a session: sh -c THIS sh SESSION, or that of a job's newest attempt: sh -c THIS sh JOBS/NAME
 session=$1
 case $1 in
   /*)
     k=1
-    while [ -e "$1/$((k + 1)).pid" ]; do k=$((k + 1)); done
-    read -r _ _ session _ <"$1/$k.pid" || exit
+    while [ -e "$1.$((k + 1)).pid" ]; do k=$((k + 1)); done
+    read -r _ _ session _ <"$1.$k.pid" || exit
     ;;
 esac
 for p in /proc/[0-9]*; do

@@ -1,12 +1,15 @@
-# Remove the job folders whose names begin with a prefix, except running ones: sh -c THIS sh JOBS PREFIX
+# Remove what jobs left whose names begin with a prefix, except running ones: sh -c THIS sh JOBS PREFIX
 all=$1/$2
 set --
-for d in "$all"*; do
-  [ -d "$d" ] || continue
-  for p in "$d"/*.pid; do
-    [ -e "${p%.pid}.rc" ] && continue
-    { read -r pid _ <"$p"; } 2>/dev/null && [ -d "/proc/$pid" ] && continue 2
-  done
-  set -- "$@" "$d"
+for p in "$all"*.pid; do
+  [ -f "$p" ] || continue
+  k=${p%.pid}
+  if [ ! -e "$k.rc" ]; then
+    { read -r pid _ <"$p"; } 2>/dev/null && [ -d "/proc/$pid" ] && continue
+  fi
+  set -- "$@" "$p" "$k.out" "$k.err" "$k.rc"
 done
-[ $# -eq 0 ] || rm -rf -- "$@"
+for p in "$all"*.in.*; do
+  [ ! -f "$p" ] || [ -d "/proc/${p##*.}" ] || set -- "$@" "$p"
+done
+[ $# -eq 0 ] || rm -f -- "$@"

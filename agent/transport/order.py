@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -35,7 +36,9 @@ class Order:
     """One command line for a host. `user` "" is whoever the road logs in as; `seconds` is its limit.
 
     `shares` says that it may be given to a shell that runs other commands too, one after the other; `apart`
-    that it must then have a session of its own, as a job, by whose session it is known to live.
+    that it must then have a session of its own, as a job, by whose session it is known to live. `text` is
+    the same command as text that such a shell can run by itself, without a limit kept by the host; "" where
+    there is none.
     """
 
     argv: tuple[str, ...]
@@ -45,6 +48,7 @@ class Order:
     seconds: float = 60.0
     shares: bool = False
     apart: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ def script(name: str) -> str:
     """Return the text of one of this room's shell scripts, without its comments."""
     lines = (Path(__file__).parent / f"{name}.sh").read_text().splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def as_text(ask: Sh) -> str:
+    """Return a command as text for a shell that is open already; "" where only one of its own will do."""
+    if not ask.script:
+        return shlex.join(ask.argv)
+    script, *more = ask.argv
+    # What asks for its own process, or its parent, is to find itself and not the shell of all.
+    if re.search(r"\$(\$|\{?PPID|0)", script):
+        return ""
+    return f"set -- {shlex.join(more)}\n{script}" if more else script
 
 
 def words(ask: Sh) -> tuple[str, ...]:
@@ -121,6 +136,7 @@ def by_sudo(order: Order, password: Secret | None) -> tuple[Order, tuple[str, ..
     """
     # sudo speaks the host's language; its refusals are known by their English words.
     who = () if order.user == "root" else ("-u", order.user)
+    order = replace(order, text="")
     if password is None:
         return order, ("env", "LC_ALL=C", "sudo", "-n", *who, "--", *order.argv)
     asking = ("sudo", "-A", "-p", _PROMPT, *who, "--", "env", "-u", _PROMPT, *order.argv)
@@ -142,12 +158,13 @@ def plain_order(ask: Sh, me: Me) -> Order:
         stdin=lines + ask.stdin,
         seconds=ask.timeout,
         shares=True,
+        text=as_text(ask),
     )
 
 
 @dataclass(frozen=True)
 class Job:
-    """The job folder of one ask on a host: `folder` of all jobs, the name, and who owns it."""
+    """One ask's job on a host: the `folder` of all jobs, what its files' names begin with, whose they are."""
 
     folder: str
     name: str
@@ -155,14 +172,14 @@ class Job:
 
     @property
     def path(self) -> str:
-        """The job's own folder."""
+        """What the paths of its files begin with."""
         return f"{self.folder}/{self.name}"
 
 
 def job_of(ask: Sh, name: str, state_dir: str, me: Me) -> Job:
     """Return where the job of that name lives: with root in `state_dir`, else in our home.
 
-    The same ask under the same name always leads to the same folder.
+    The same ask under the same name always leads to the same files.
     """
     if ask.sudo or me.uid == 0:
         return Job(f"{state_dir}/jobs", file_name(name), "root")
@@ -170,7 +187,7 @@ def job_of(ask: Sh, name: str, state_dir: str, me: Me) -> Job:
 
 
 def file_name(name: str) -> str:
-    """Return a job's name so that it can be a folder's; different names stay different."""
+    """Return a job's name so that files can begin with it; different names stay different."""
     if not name.strip("."):
         raise ValueError(f"{name!r} cannot be the name of a job")
     plain = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-"
@@ -179,9 +196,9 @@ def file_name(name: str) -> str:
 
 
 def job_order(ask: Sh, job: Job, command: tuple[str, ...]) -> Order:
-    """Return the order that runs a command in its job folder, or takes up what is there already.
+    """Return the order that runs a command as a job, or takes up the one that is there already.
 
-    `command` is what the folder's owner runs: the ask's words, limited, and turned into the user it is for.
+    `command` is what the job's owner runs: the ask's words, limited, and turned into the user it is for.
     """
     size = str(len(ask.stdin))
     wrapped = ("sh", "-c", script("job"), "sh", job.folder, job.name, ask.again, size, *command)

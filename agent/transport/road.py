@@ -25,7 +25,7 @@ class Road(Protocol):
     def run(self, ask: Sh, *, job: str = "") -> Done:
         """Run `ask` and return how it ended, whatever its exit code.
 
-        With `job` (a name unique to this ask of this run) the command runs in a job folder on the host:
+        With `job` (a name unique to this ask of this run) the command runs as a job on the host:
         asked again under the same name it is not run a second time; the road waits for the first one, or
         returns its kept outcome.
 
@@ -48,7 +48,7 @@ class Road(Protocol):
         """Let time pass between two looks at an awaited state; the fake road only counts it."""
 
     def forget(self, run: str) -> None:
-        """Remove the job folders of a run that is over; never raises."""
+        """Remove the files of a run's jobs once it is over; never raises."""
 
     def close(self) -> None:
         """Let go of the connection; never raises."""

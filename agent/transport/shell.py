@@ -41,7 +41,7 @@ _REFUSED = re.compile(
 )
 _NO_SUDO = re.compile(r"^env: .*sudo.*(?:not found|No such file)", re.MULTILINE)
 
-# What a shell answers where job.sh could not be started, or could not make its folder.
+# What a shell answers where job.sh could not be started, or could not write its files.
 _NEVER_BEGUN = (2, BROKEN, 126, 127)
 
 
@@ -137,7 +137,7 @@ class ShellRoad(ABC):
         return float(answer[0])
 
     def forget(self, run: str) -> None:
-        """Remove the folders of finished jobs whose names begin with `run`; never raises."""
+        """Remove the files of finished jobs whose names begin with `run`; never raises."""
         start = file_name(run)
         try:
             me = self._arrive()
@@ -145,12 +145,12 @@ class ShellRoad(ABC):
             if me.uid:
                 places.append(Job(f"{me.home}/.local/state/drillyard/jobs", start, ""))
             for place in places:
-                argv = limited(("sh", "-c", script("forget"), "sh", place.folder, start), 60.0, me)
+                ask = Sh(script("forget"), place.folder, start, script=True, sudo=bool(place.user))
                 # Where we may not become root, no job of ours is root's.
                 with contextlib.suppress(SudoRefused):
-                    self._send(Order(argv, f"forget {run}", place.user, shares=True), _drop, Kept(10_000))
+                    self._send(plain_order(ask, me), _drop, Kept(10_000))
         except DrillyardError:
-            return  # a folder left behind is a matter of tidiness, and the run is over
+            return  # a file left behind is a matter of tidiness, and the run is over
 
     def _arrive(self) -> Me:
         if self._me is None:
@@ -255,7 +255,7 @@ class ShellRoad(ABC):
             raise self._unknown(ask, job)
         found = done.err.decode("utf-8", "replace").strip() or "no answer"
         raise StepFailed(
-            f"{self.host}: `{ask}` was not begun, as its job folder {job.path} could not be used: {found}",
+            f"{self.host}: `{ask}` was not begun, as its files {job.path}.* could not be written: {found}",
             do=f"Make room for it, or set another state_dir for {self.host}.",
         )
 
@@ -263,8 +263,8 @@ class ShellRoad(ABC):
         return ContactLost(
             f"{self.host}: `{ask}` was begun and ended without leaving its outcome "
             f"(it was killed, or the host was restarted): whether it was done is unknown.",
-            do=f"Look on {self.host} at the newest .out and .err in {job.path}, and whether it "
-            f"{ask.changes or 'did its work'}; remove {job.path} to have it run again.",
+            do=f"Look on {self.host} at the newest .out and .err of {job.path}.*, and whether it "
+            f"{ask.changes or 'did its work'}; remove {job.path}.* to have it run again.",
         )
 
     def _timed_out(self, order: Order) -> TimedOut:
@@ -306,7 +306,7 @@ class ShellRoad(ABC):
 
 def _afterwards(host: str, changes: str, job: Job | None) -> str:
     if job is not None:
-        return f"It goes on without us; resume and its outcome is taken up from {job.path} on {host}."
+        return f"It goes on without us; resume and its outcome is taken up from {job.path}.* on {host}."
     if changes:
         return f"Whether it {changes} is unknown: look on {host} before it is asked again."
     return "It changes nothing: ask again when the host answers."

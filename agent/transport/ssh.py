@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import agent.transport.ssh_fabric  # noqa: F401 - before whatever imports paramiko
 from agent.errors import DrillyardError, LoginRefused, Unreachable
 from agent.inventory.model import Host
 from agent.transport.greeting import greeted
-from agent.transport.order import Ended, Gone, Me, Order, Overdue, script
+from agent.transport.order import Ended, Gone, Job, Me, Order, Overdue, script
 from agent.transport.output import Kept, Sink
 from agent.transport.shell import ShellRoad
 from agent.transport.ssh_hand import Hand, fits
@@ -25,6 +26,7 @@ class SshRoad(ShellRoad):
         super().__init__(to, spill)
         self._patience = patience or Patience()
         self._line: Line | None = None
+        self._ending = False
 
     def close(self) -> None:
         """Let go of the connection; never raises."""
@@ -38,7 +40,9 @@ class SshRoad(ShellRoad):
         out, err = Kept(10_000), Kept(10_000)
         hello = ("sh", "-c", script("hello"))
         try:
-            _hand(line).carry(Order(hello, "hello", seconds=20.0), hello, (out.feed, err.feed))
+            _hand(line).carry(
+                Order(hello, "hello", seconds=30.0, text=script("hello")), hello, (out.feed, err.feed)
+            )
         except (Gone, Overdue) as error:
             if isinstance(error, Gone) and not (line.alive and error.begun):
                 line.close()
@@ -62,22 +66,37 @@ class SshRoad(ShellRoad):
             if self._arrive().limits and fits(order):
                 return _hand(line).carry(order, argv, (out, err))
             return carry(line, f"exec {shlex.join(argv)}", order, (out, err))
+        except Overdue:
+            # By its shell it is found and ended; that is let go of behind it (_late).
+            raise
         except BaseException:
             # What its last command left unsaid must not be taken for the next one's.
             line.drop_hand()
             raise
 
+    def _late(self, order: Order, late: Overdue, changes: str, job: Job | None) -> Exception:
+        try:
+            return super()._late(order, late, changes, job)
+        finally:
+            if self._line is not None:
+                self._line.drop_hand()
+
     def _end_rest(self, order: Order) -> bool:
         # sshd passes on no signal to a root login's commands, nor we ours to those of sudo: kill them from
         # beside, through a second session of the same connection.
+        if self._ending:
+            return False  # not even that ends in its time
+        self._ending = True
         out = Kept(1_000)
         argv = ("sh", "-c", script("siblings"))
         try:
             self._send(Order(argv, "find what is left", seconds=10), out.feed, Kept(1_000))
+            sessions = out.close().decode().split()
+            return bool(sessions) and all(self._kill(session, order.user) for session in sessions)
         except DrillyardError:
             return False
-        sessions = out.close().decode().split()
-        return bool(sessions) and all(self._kill(session, order.user) for session in sessions)
+        finally:
+            self._ending = False
 
     def _living(self) -> Line:
         """Return the line, opened again where it died between two asks: nothing was in flight then."""

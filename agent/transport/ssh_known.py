@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from agent.errors import BadInventory, HostKeyRefused
 
@@ -79,8 +80,13 @@ def _parse(file: str, stamp: int) -> paramiko.HostKeys:
     del stamp
     try:
         return paramiko.HostKeys(file)
-    except (OSError, paramiko.SSHException) as error:
-        raise BadInventory(f"{file} cannot be read: {error}") from None
+    except (OSError, paramiko.SSHException, InvalidHostKey) as error:
+        said = f"its line {error.line.strip()!r} is not a key" if isinstance(error, InvalidHostKey) else error
+        raise BadInventory(
+            f"{file} cannot be read: {said}.",
+            do="Markers (@cert-authority, @revoked) are not understood: name a file without them as "
+            "drillyard_known_hosts or UserKnownHostsFile.",
+        ) from None
 
 
 def _print(key: paramiko.PKey) -> str:

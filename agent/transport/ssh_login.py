@@ -52,6 +52,16 @@ def log_in(to: Host, patience: Patience) -> Line:
     return line
 
 
+def known_keys(to: Host) -> tuple[bytes, str]:
+    """Return the host keys that hold for a host on this machine, and the name of the first file of them."""
+    files = _known_files(to, _connection(to, Patience()))
+    try:
+        found = [file.read_bytes() for file in files if file.is_file()]
+    except OSError as error:
+        raise BadInventory(f"{to.at}: the known_hosts of {to.name} cannot be read: {error}") from None
+    return b"\n".join(found), str(files[0])
+
+
 def _connection(to: Host, patience: Patience) -> fabric.Connection:
     port = to.port if to.port != 22 else None  # 22 is also what stands where nobody said anything
     try:
@@ -91,7 +101,8 @@ def _known_files(to: Host, connection: fabric.Connection) -> list[Path]:
 
 
 _gateways: WeakValueDictionary[tuple[str, str, str], Line] = WeakValueDictionary()
-_gateway_lock = threading.Lock()
+# Entered again for a jump host behind a jump host.
+_gateway_lock = threading.RLock()
 
 
 def _gateway(to: Host, jump: str, patience: Patience) -> Line:

@@ -72,10 +72,25 @@ class Turn:
 
 
 def on_close(channel: paramiko.Channel, message: paramiko.Message) -> None:
-    """Answer the host's CLOSE in its turn; stands in paramiko's table of handlers."""
+    """Answer the host's CLOSE in its turn; stands in paramiko's table of handlers.
+
+    While keys are exchanged anew (every half gigabyte) nothing may be sent, and paramiko's thread, which
+    would wait for that, is the one that exchanges them: then another one answers.
+    """
+
+    def now() -> None:
+        channel._handle_close(message)  # type: ignore[attr-defined]
+
+    def later() -> None:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            now()
 
     def answer() -> None:
-        channel._handle_close(message)  # type: ignore[attr-defined]
+        transport = channel.get_transport()
+        if transport.clear_to_send.is_set():
+            now()
+        else:
+            threading.Thread(target=later, daemon=True).start()
 
     turn = _turns.get(channel)
     if turn is None:

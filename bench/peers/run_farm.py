@@ -4,6 +4,7 @@ run_farm.py FOLDER COUNT: prints the ports, serves until its stdin ends, prints 
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -24,20 +25,59 @@ class Server(asyncssh.SSHServer):
         seen["open"] -= 1
 
 
+class Work:
+    """Whether a session has a command at work: a kept shell has from its arrival to the mark behind it."""
+
+    def __init__(self):
+        self.busy = False
+
+    def begun(self):
+        if not self.busy:
+            self.busy = True
+            seen["commands"] += 1
+            seen["at_once"] += 1
+            seen["most_at_once"] = max(seen["most_at_once"], seen["at_once"])
+
+    def ended(self):
+        if self.busy:
+            self.busy = False
+            seen["at_once"] -= 1
+
+
+async def inward(process, child, work):
+    # As with OpenSSH's server a client that goes away is the end of what its shell reads.
+    with contextlib.suppress(asyncssh.Error, BrokenPipeError, ConnectionResetError):
+        while data := await process.stdin.read(65536):
+            work.begun()
+            child.stdin.write(data)
+            await child.stdin.drain()
+    child.stdin.close()
+
+
+async def outward(source, target, work, mark):
+    while data := await source.read(65536):
+        # Before the client hears of the end, so that its next command is never counted beside this one.
+        if mark and mark in data:
+            work.ended()
+        target.write(data)
+
+
 async def serve(process):
-    seen["commands"] += 1
-    seen["at_once"] += 1
-    seen["most_at_once"] = max(seen["most_at_once"], seen["at_once"])
-    pipe = asyncio.subprocess.PIPE
+    pipe, kept, work = asyncio.subprocess.PIPE, process.command == "exec sh", Work()
     child = await asyncio.create_subprocess_exec(
         "sh", "-c", process.command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
     )
-    out, err = await child.communicate(await process.stdin.read())
-    # Before the client hears of the end, so that its next command is never counted beside this one.
-    seen["at_once"] -= 1
-    process.stdout.write(out)
-    process.stderr.write(err)
-    process.exit(child.returncode)
+    if not kept:
+        work.begun()
+    feeding = asyncio.ensure_future(inward(process, child, work))
+    await asyncio.gather(
+        outward(child.stdout, process.stdout, work, b"\x1e" if kept else b""),
+        outward(child.stderr, process.stderr, work, b""),
+    )
+    code = await child.wait()
+    feeding.cancel()
+    work.ended()
+    process.exit(code)
 
 
 async def main():

@@ -42,6 +42,8 @@ class Job:
 def command(tool: str, job: Job) -> tuple[list[str], dict[str, str]]:
     """Write what a tool needs into the job's folder; return its argv and environment."""
     env = {**os.environ, "LC_ALL": "C.UTF-8"}
+    # Installed packages have their bytecode; in a checkout Python writes it at the first run, if it may.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     spec = job.folder / "spec.json"
     spec.write_text(
         json.dumps(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.errors import StepFailed
+from drills.rig.images import REPOSITORY
+
 LABEL = "drillyard"
 STACK_LABEL = "drillyard.stack"
 INIT_LABEL = "drillyard.init"
+STANDIN_LABEL = "drillyard.standin"
+
+_USED = ("networks", "volumes", "secrets", "configs")
 
 Config = dict[str, Any]  # Compose's model as `docker compose config --format json` prints it
 
@@ -47,16 +53,67 @@ def wanted_ports(config: Config) -> list[tuple[str, int]]:
     ]
 
 
+def folders_in(config: Config, parent: Path) -> list[Path]:
+    """Return the folders below `parent` that services have as volumes: they must be there before."""
+    binds = [
+        Path(str(volume["source"]))
+        for service in config["services"].values()
+        for volume in service.get("volumes") or []
+        if isinstance(volume, dict) and volume.get("type") == "bind"
+    ]
+    return sorted({path for path in binds if path.is_relative_to(parent)})
+
+
 def environment_secrets(config: Config) -> dict[str, str]:
     """Return the secrets that come from an environment variable: their name, and the variable's."""
     secrets: dict[str, Any] = config.get("secrets") or {}
     return {name: str(secret["environment"]) for name, secret in secrets.items() if "environment" in secret}
 
 
+def only(config: Config, services: Collection[str]) -> Config:
+    """Return the config with these services alone, and with what they use: the rest is not made at all.
+
+    Raises:
+        StepFailed: it has no such service.
+    """
+    every = config["services"]
+    if unknown := [name for name in services if name not in every]:
+        raise StepFailed(f"Expected services of {', '.join(every)}, found {', '.join(unknown)}.")
+    kept: Config = {**config, "services": {name: every[name] for name in every if name in services}}
+    for kind in _USED:
+        if kind in config:
+            used = {name for service in kept["services"].values() for name in _uses(service, kind)}
+            kept[kind] = {name: entry for name, entry in (config[kind] or {}).items() if name in used}
+    return kept
+
+
+def _uses(service: Config, kind: str) -> list[str]:
+    listed = service.get(kind) or []
+    return [
+        str(each["source"]) if isinstance(each, dict) and "source" in each else str(each) for each in listed
+    ]
+
+
+def standins(config: Config) -> tuple[str, ...]:
+    """Return what services are not the real thing, each once, in the file's order.
+
+    A service whose label `drillyard.standin` says of what it is a stand-in is one where the image that it is
+    built from is ours, and none where an image of the user's own is in that place.
+    """
+    said = {}
+    for service in config["services"].values():
+        image = service.get("image") or f"{REPOSITORY}/"
+        words = (service.get("labels") or {}).get(STANDIN_LABEL)
+        if words and image.startswith(f"{REPOSITORY}/"):
+            said[words] = True
+    return tuple(said)
+
+
 def adapt(config: Config, wanted: Wanted, image_of: Callable[[Path], str]) -> Config:
     """Return the config that is started: our labels, ports and images, and what the engine needs.
 
-    A service with `build` gets the image that `image_of` names for its context. A service labelled
+    A service with `build` gets the image that `image_of` names for its context, unless it names an image of
+    its own, as `image: ${MONGO_IMAGE:-}` does where that is set. A service labelled
     `drillyard.init: systemd` gets what systemd needs to be PID 1.
     """
     ready: Config = copy.deepcopy(config)
@@ -67,7 +124,7 @@ def adapt(config: Config, wanted: Wanted, image_of: Callable[[Path], str]) -> Co
             ready[kind][name] = _own(entry or {}, labels)
     for name, service in ready["services"].items():
         service["labels"] = {**(service.get("labels") or {}), **labels}
-        if build := service.pop("build", None):
+        if (build := service.pop("build", None)) and not service.get("image"):
             service["image"] = image_of(Path(build["context"]))
             service["pull_policy"] = "never"
         if "ports" in service:

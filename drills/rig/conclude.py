@@ -14,6 +14,7 @@ from drills.rig.course import Course
 from drills.rig.evidence import Evidence, package_versions
 from drills.rig.ledger import Write
 from drills.rig.notes import Notes
+from drills.rig.pace import Compared
 from drills.rig.verdict import Findings, Verdict
 
 
@@ -44,7 +45,13 @@ def conclude(
     if notes.account is not None:
         evidence.write_json("losses.json", _losses(notes.account, clock))
     rto, rpo = summary["rto_seconds"], summary["rpo_seconds"]
-    properties = {"verdict": verdict.word, "rto_seconds": rto, "rpo_seconds": rpo}
+    properties = {
+        "verdict": verdict.word,
+        "simulated": ", ".join(verdict.simulated),
+        "caveat": verdict.caveat,
+        "rto_seconds": rto,
+        "rpo_seconds": rpo,
+    }
     evidence.write("junit.xml", junit.report(course.name, verdict, found.measured, properties))
     evidence.write("story.txt", "\n".join(lines) + "\n")
     if notes.recovery is not None:
@@ -61,11 +68,14 @@ def summarise(
     return {
         "drill": course.name,
         "verdict": verdict.word,
+        "simulated": list(verdict.simulated),
+        "caveat": verdict.caveat,
         "reasons": list(verdict.reasons),
         "rto_seconds": _rounded(measured.rto),
         "rto_objective_seconds": course.rto,
         "rpo_seconds": _rounded(found.rpo.seconds),
         "rpo_objective_seconds": course.rpo,
+        "pace_seconds": _pace(notes.pace),
         "phases": {phase: _rounded(took) for phase, took in measured.phases},
         **_counts(account),
         "bytes": notes.observed.size if notes.observed else None,
@@ -110,6 +120,15 @@ def _counts(account: Account | None) -> dict[str, int | None]:
         "indeterminate": account.indeterminate,
         "indeterminate_found": account.indeterminate_found,
     }
+
+
+def _pace(pace: Compared | None) -> dict[str, Any] | None:
+    """Return how writes went before and after, to the microsecond, and how much slower the machine was."""
+    if pace is None:
+        return None
+    both = {"before": asdict(pace.before), "after": asdict(pace.after)}
+    said = {when: {key: round(value, 6) for key, value in each.items()} for when, each in both.items()}
+    return {**said, "machine_ratio": round(pace.machine, 3)}
 
 
 def _losses(account: Account, clock: Clock) -> dict[str, Any]:

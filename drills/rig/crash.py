@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from agent.errors import StepFailed
 from drills.rig.fault import Scene, Wound
 
 # What every strike needs on the host. The process stands still while its files change, so the damage is
@@ -43,17 +44,25 @@ def damage():
     """Alter the files and return the facts."""
     return {}
 #DAMAGE
-shown = subprocess.run(["systemctl", "show", "--property=MainPID", "--value", order["unit"]],
-                       capture_output=True, text=True, check=True)
-pid = int(shown.stdout)
+def main_pid():
+    """The service's process: systemd's, or in a container without it, what the first process has started."""
+    shown = subprocess.run(["systemctl", "show", "--property=MainPID", "--value", order["unit"]],
+                           capture_output=True, text=True)
+    if shown.returncode == 0:
+        return int(shown.stdout)
+    with open("/proc/1/task/1/children") as file:
+        return int(([*file.read().split(), "0"])[0])
+
+pid = main_pid()
 if pid:
     os.kill(pid, signal.SIGSTOP)
 try:
     facts = damage()
+    # A container goes with its service, and with it whoever still has something to say in it.
+    print(json.dumps({**facts, "pid": pid}), flush=True)
 finally:
     if pid:
         os.kill(pid, signal.SIGKILL)
-print(json.dumps({**facts, "pid": pid}))
 '''
 
 
@@ -72,5 +81,9 @@ def crash(scene: Scene, what: str, damage: str, **order: Any) -> Wound:
         **order,
     }
     program = _PROGRAM.replace("#DAMAGE", damage)
-    done = scene.host.exec("python3", "-", json.dumps(full), stdin=program.encode())
+    done = scene.host.exec("python3", "-", json.dumps(full), stdin=program.encode(), ok=(0, 137))
+    if not done.text:
+        raise StepFailed(
+            f"{scene.host.name}: expected to be told of the damage, found nothing: the host is gone."
+        )
     return Wound(what, json.loads(done.text))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import DrillyardError
+from drills.rig import afterwards
 from drills.rig.account import account
+from drills.rig.backups import Bench, full_of
 from drills.rig.conclude import Clock, conclude
 from drills.rig.course import Course
 from drills.rig.evidence import Evidence
@@ -25,6 +28,7 @@ from drills.rig.stack import Stack, named
 from drills.rig.subject import ProbeFailed, Subject
 from drills.rig.verdict import Claim, Findings, Verdict, judge
 from drills.rig.writer import Writer
+from drills.rig.yardstick import Yardstick
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class _Clients:
     ledger: Ledger
     probe: Probe
     writer: Writer
+    yardstick: Yardstick
 
 
 class Drill:
@@ -102,7 +107,13 @@ class Drill:
 
     def _conclude(self) -> Result:
         course = self.course
-        found = find(self.notes, rto=course.rto, rpo_objective=course.rpo, verified=self.settings.verified)
+        found = find(
+            self.notes,
+            rto=course.rto,
+            rpo_objective=course.rpo,
+            verified=self.settings.verified,
+            simulated=course.simulated,
+        )
         verdict = judge(found)
         lines = conclude(self.evidence, course, self.notes, found, verdict, self.clock)
         for line in lines:
@@ -113,11 +124,13 @@ class Drill:
         stack = Stack(
             named(self.course.stack),
             self.evidence.folder,
+            services=self.course.services,
             disks=self.course.disks,
             keep=self.place.keep_stack,
         )
         with stack:
             self.notes.stack_seconds = stack.seconds
+            self.notes.simulated = stack.simulated
             self._say(f"the stack is up ({stack.seconds or 0:.1f} s)")
             try:
                 self._with_clients(stack)
@@ -140,10 +153,11 @@ class Drill:
             writer = Writer(subject, ledger, rate=settings.rate, first=settings.preload)
             undo.callback(probe.stop)
             undo.callback(writer.stop)
+            yardstick = undo.enter_context(Yardstick())
             probe.start()
             writer.start()
             try:
-                self._night(scene, _Clients(subject, ledger, probe, writer))
+                self._night(scene, _Clients(subject, ledger, probe, writer, yardstick))
             finally:
                 notes.side_by_side = max(notes.side_by_side, stack.engine.stacks_running())
                 notes.looks = notes.looks or probe.looks
@@ -155,7 +169,13 @@ class Drill:
 
     def _night(self, scene: Scene, clients: _Clients) -> None:
         self._steady("before", scene, clients.probe)
-        scene = self._back_up(scene)
+        self.notes.steady = time.monotonic()
+        with self._backed_up(scene) as marked:
+            self._through(marked, clients)
+            if self.notes.recovery is not None:
+                self._steady("after", scene, clients.probe)
+
+    def _through(self, scene: Scene, clients: _Clients) -> None:
         _pause.wait(self.settings.before)
         self._strike(scene)
         try:
@@ -167,8 +187,6 @@ class Drill:
             self.notes.looks = clients.probe.looks
         finally:
             self._heal(scene)
-        if self.notes.recovery is not None:
-            self._steady("after", scene, clients.probe)
 
     def _preload(self, subject: Subject, ledger: Ledger) -> None:
         for seqs, intents, sent in subject.preload(0, self.settings.preload):
@@ -184,7 +202,8 @@ class Drill:
                 "held" if served else "broken",
                 f"Reads and writes are {'' if served else 'not '}verified.",
             ),
-            *self.course.claims(look_at(scene.host)),
+            *self.course.claims(look_at(scene.stack.hosts[self.course.watched or self.course.host])),
+            *(self._resumed(scene) if when == "after" else ()),
         ]
         broken = [claim.sentence for claim in claims if claim.outcome != "held"]
         if when == "before" and broken:
@@ -195,24 +214,28 @@ class Drill:
         ]
         self._say(f"steady state {when}: {'not proved. ' + broken[0] if broken else 'proved'}")
 
+    def _resumed(self, scene: Scene) -> Iterable[Claim]:
+        return afterwards.gone_on(self.course.goes_on(), Bench(scene, self._agent(scene), self.evidence))
+
     def _served_again(self, probe: Probe, *, since: float) -> bool:
         ended_badly = self.notes.recovery is not None and self.notes.recovery.ended != "done"
         within = min(2.0, self.settings.settle) if ended_badly else self.settings.settle
         return probe.verified(self.settings.verified, since=since, within=within)
 
-    def _back_up(self, scene: Scene) -> Scene:
-        """Have the agent take a backup and verify it while the writer goes on."""
+    @contextlib.contextmanager
+    def _backed_up(self, scene: Scene) -> Iterator[Scene]:
+        """Have the agent make backups while the writer goes on; yield the scene with the marks of then."""
         began = time.monotonic()
-        for verb in ("take", "verify"):
-            said = self._agent(scene).do("backup", verb, self.course.service)
-            self.evidence.write(f"backup-{verb}.txt", said.out + said.err)
-            if said.rc:
-                raise _CannotGoOn(f"`backup {verb}` ended with code {said.rc}. {said.last}")
-        self.notes.backed_up = began
-        self._say(f"a backup is taken and verified ({time.monotonic() - began:.1f} s)")
-        sizes = scene.host.exec("find", scene.data_dir, "-type", "f", "-printf", "%s %p\\n").text
-        marks = {path: int(size) for size, path in (line.split(" ", 1) for line in sizes.splitlines())}
-        return replace(scene, marks=marks)
+        backups = self.course.backups or full_of(self.course.service)
+        with ExitStack() as stack:
+            try:
+                said = stack.enter_context(backups(Bench(scene, self._agent(scene), self.evidence)))
+            except DrillyardError as error:
+                raise _CannotGoOn(f"there is no backup to recover from. {error}") from None
+            if said:
+                self.notes.backed_up = began
+                self._say(f"{said} ({time.monotonic() - began:.1f} s)")
+            yield replace(scene, marks=_sizes(scene) if scene.data_dir else {})
 
     def _strike(self, scene: Scene) -> None:
         began = time.monotonic()
@@ -249,9 +272,29 @@ class Drill:
         if self.course.meddle:
             self.course.meddle(scene, clients.subject)
         if recovery.ended == "done":
-            again = self._served_again(clients.probe, since=recovery.restored or time.monotonic())
+            checked = [*afterwards.ticked(recovery)]
+            self.notes.claims += checked
+            for claim in checked:
+                self._say(claim.sentence)
+            since = recovery.restored or time.monotonic()
+            again = self._served_again(clients.probe, since=since)
             self._say(f"reads and writes are {'' if again else 'not '}verified")
+            if not again:
+                self.notes.claims.append(afterwards.served(clients.probe.looks, since))
             _pause.wait(self.settings.after)
+            if again:
+                self._at_pace(clients)
+
+    def _at_pace(self, clients: _Clients) -> None:
+        """Hold how fast users are served against before, until it is close or long enough was waited."""
+        assert self.notes.struck is not None
+        between = (self.notes.steady, self.notes.struck[0])
+        self.notes.pace = afterwards.at_pace(
+            clients.writer.took, between, self.settings, clients.yardstick.took
+        )
+        claim = afterwards.performance(self.notes.pace)
+        self.notes.claims.append(claim)
+        self._say(claim.sentence)
 
     def _hear(self, told: Told) -> None:
         said = told.event
@@ -288,18 +331,27 @@ class Drill:
             )
 
     def _agent(self, scene: Scene) -> Agent:
-        return Agent(scene.stack.inventory, self.evidence.agent_runs, self.course.pages)
+        return (self.course.agent or Agent)(
+            scene.stack.inventory, self.evidence.agent_runs, self.course.pages
+        )
 
     def _keep_logs(self, stack: Stack) -> None:
         for host in stack.hosts.values():
             try:
-                for name, line in self.course.logs.items() if host.running else ():
+                wanted = self.course.logs.get(host.name, {})
+                for name, line in wanted.items() if host.running else ():
                     self.evidence.log(host.name, name, host.exec(*line, ok=()).out)
             except DrillyardError as error:
                 self._say(f"logs of {host.name} could not be kept. {error}")
 
     def _say(self, text: str) -> None:
         self.place.say(f"{time.monotonic() - self.clock.monotonic:6.1f} s  {text}")
+
+
+def _sizes(scene: Scene) -> dict[str, int]:
+    """Return the size of every file of the service's data, by path."""
+    sizes = scene.host.exec("find", scene.data_dir, "-type", "f", "-printf", "%s %p\\n").text
+    return {path: int(size) for size, path in (line.split(" ", 1) for line in sizes.splitlines())}
 
 
 # Waited on where the drill lets the writer do its work for a while, never in place of a condition.

@@ -9,7 +9,7 @@ import socket
 import tarfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,19 @@ class StackHost:
     """A container that is a small server."""
 
     def __init__(
-        self, name: str, container: Container, ports: Mapping[int, int], units: tuple[str, ...] = ()
+        self,
+        name: str,
+        container: Container,
+        ports: Mapping[int, int],
+        units: tuple[str, ...] = (),
+        lacks: Callable[[], str] = lambda: "",
     ) -> None:
-        """`ports` maps container ports to ports of 127.0.0.1; `units` are the systemd units it serves by."""
+        """`ports` maps container ports to ports of 127.0.0.1; `units` are the systemd units it serves by.
+
+        `lacks` asks from outside what keeps it from serving, where it has no units.
+        """
         self.name = name
+        self._lacks = lacks
         self.container = container
         self.units = units
         self._ports = dict(ports)
@@ -126,16 +135,21 @@ class StackHost:
     def _archive(self, path: str) -> bytes:
         return b"".join(self.container.get_archive(path)[0])
 
-    def power_off(self) -> None:
-        """Take the power away: every process is gone at once, nothing is shut down."""
+    def power_off(self) -> tuple[float, float]:
+        """Take the power away: every process is gone at once, nothing is shut down.
+
+        Returns the monotonic times between which that was.
+        """
         from docker.errors import APIError
 
+        began = time.monotonic()
         try:
             self.container.kill()
         except APIError as error:
             if self.running:
                 raise StepFailed(f"{self.name}: cannot be switched off: {error.explanation}") from None
         self.container.wait(timeout=30)
+        return began, time.monotonic()
 
     def power_on(self, *, services: bool = True) -> float:
         """Start it again and return the seconds until it was ready (`services` as in `ready`)."""
@@ -143,7 +157,7 @@ class StackHost:
         return self.ready(services=services)
 
     def ready(self, *, services: bool = True, within: float = 60.0) -> float:
-        """Wait until sshd greets and, with `services`, every unit is active; return the seconds it took.
+        """Wait until sshd greets and, with `services`, it serves; return the seconds it took.
 
         Raises:
             NotInTime: with the last state seen.
@@ -164,7 +178,7 @@ class StackHost:
             states = self.exec("systemctl", "is-active", *self.units, ok=()).text.split()
             if states != ["active"] * len(self.units):
                 return f"{' '.join(self.units)}: {' '.join(states) or 'no answer from systemd'}"
-        return ""
+        return self._lacks() if services else ""
 
     def _last_words(self) -> str:
         return self.container.logs(tail=3).decode("utf-8", "replace").strip() or "(nothing)"

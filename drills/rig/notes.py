@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from drills.rig import rpo, stopwatch
 from drills.rig.account import Account
 from drills.rig.fault import Wound
+from drills.rig.pace import Compared
 from drills.rig.probe import Look
 from drills.rig.recovery import Recovery
 from drills.rig.subject import Observed
@@ -17,11 +18,13 @@ from drills.rig.verdict import Claim, Findings
 class Notes:
     """Filled in as the night goes on; what an unexpected end leaves as it is, is unknown.
 
-    `struck` is the strike's earliest and latest moment, `seen` when damage was seen in the files,
-    `backed_up` when the verified backup was begun, `acked` when the writer's writes were acknowledged. Times
-    are of the controller's monotonic clock.
+    `steady` is when the steady state before was proved, `struck` the strike's earliest and latest moment,
+    `seen` when damage was seen in the files, `backed_up` when the verified backup was begun, `acked` when the
+    writer's writes were acknowledged, `simulated` what of the stack is a stand-in. Times are of the
+    controller's monotonic clock.
     """
 
+    steady: float = 0.0
     struck: tuple[float, float] | None = None
     wound: Wound | None = None
     effect: str = ""
@@ -32,14 +35,18 @@ class Notes:
     account: Account | None = None
     looks: tuple[Look, ...] = ()
     acked: tuple[float, ...] = ()
+    pace: Compared | None = None
     claims: list[Claim] = field(default_factory=list)
     broke: str = ""
     side_by_side: int = 0
     stack_seconds: float | None = None
+    simulated: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def find(notes: Notes, *, rto: float, rpo_objective: float, verified: int) -> Findings:
+def find(
+    notes: Notes, *, rto: float, rpo_objective: float, verified: int, simulated: tuple[str, ...] = ()
+) -> Findings:
     """Return what the notes come to, against objectives in seconds; pure."""
     ended = notes.recovery.ended if notes.recovery else ""
     restored = notes.recovery.restored if notes.recovery else None
@@ -61,6 +68,7 @@ def find(notes: Notes, *, rto: float, rpo_objective: float, verified: int) -> Fi
         resumed=sum(1 for when in notes.acked if restored is not None and when > restored),
         seen=tuple(notes.claims),
         broke=notes.broke,
+        simulated=(*simulated, *(each for each in notes.simulated if each not in simulated)),
     )
 
 

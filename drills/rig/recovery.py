@@ -92,6 +92,12 @@ class Recovery:
         ends = [each.at for each in self._changes() if each.event["state"] == "done"]
         return ends[-1] if ends else self._seen_sound()
 
+    @property
+    def failed(self) -> str:
+        """The id of the step that ended it in failure; "" where none did."""
+        steps = [each.event["step"] for each in self.told if each.is_step(state="failed")]
+        return str(steps[-1]) if steps else ""
+
     def _seen_sound(self) -> float | None:
         if self.ended != "done" or self._changes():
             return None
@@ -110,7 +116,7 @@ class Agent:
 
     def __init__(self, inventory: Path, runs: Path, pages: Sequence[Path] = ()) -> None:
         """Runs are kept below `runs`; `pages` are folders searched before the agent's own."""
-        self._inventory = inventory
+        self.inventory = self._inventory = inventory
         self._runs = runs
         self._pages = pages
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from agent.errors import BadInventory
+from drills.rig.keys import write_private
+from drills.rig.stack_words import Words
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,38 @@ def _hosts(group: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _hosts(child or {})
 
 
+def without(tree: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the inventory without the hosts of these names, and without what `!stack` says of them.
+
+    Groups stay, though they may be empty.
+    """
+    named = (
+        re.compile(rf":(?:{'|'.join(map(re.escape, sorted(names)))})[:}}]") if names else re.compile("(?!)")
+    )
+    return {"all": _without(_silent(tree["all"], named), names)}
+
+
+def _silent(value: Any, named: re.Pattern[str]) -> Any:
+    def told(item: Any) -> bool:
+        return not (isinstance(item, Tagged) and item.tag == "!stack" and named.search(item.value))
+
+    if isinstance(value, list):
+        return [_silent(item, named) for item in value if told(item)]
+    if not isinstance(value, dict):
+        return value
+    return {key: _silent(item, named) for key, item in value.items() if told(item)}
+
+
+def _without(group: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    left = dict(group)
+    if "hosts" in group:
+        left["hosts"] = {name: own for name, own in (group["hosts"] or {}).items() if name not in names}
+    if "children" in group:
+        children = (group["children"] or {}).items()
+        left["children"] = {name: _without(child or {}, names) for name, child in children}
+    return left
+
+
 def units(tree: Mapping[str, Any]) -> list[Unit]:
     """Return the systemd units that the hosts of this inventory serve by."""
     return [
@@ -101,28 +136,40 @@ def user(tree: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Filling:
-    """What a template lacks: how each host is reached, and where key, known_hosts and secrets lie."""
+    """What a template lacks: how each host is reached, and where key, known_hosts and secrets lie.
+
+    `words` are what a `!stack` text may name; its secrets lie among the others.
+    """
 
     reach: Mapping[str, Reach]
     key_file: Path
     known_hosts: Path
     secrets: Path
+    words: Words = field(default_factory=Words)
 
 
 def fill(tree: Mapping[str, Any], filling: Filling) -> str:
     """Return the inventory the agent reads, as YAML text; a relative `!file` lies among the secrets.
 
+    `!stack "mongodb://root:{secret:root_password}@127.0.0.1:{port:mongo1:27017}/"` becomes that text; where
+    it holds a secret, a private file with it and a `!file` that refers to it.
+
     Raises:
-        BadInventory: the template names a host that is not in the stack.
+        BadInventory: the template names a host, port or secret that is not in the stack.
     """
-    filled: dict[str, Any] = _resolve(tree, filling.secrets)
+    filled: dict[str, Any] = _resolve(tree, filling)
     filled["all"]["vars"] = {
         **(filled["all"].get("vars") or {}),
         "ansible_ssh_private_key_file": str(filling.key_file),
         "drillyard_known_hosts": str(filling.known_hosts),
     }
     _place(filled["all"], filling.reach)
-    text: str = yaml.dump(filled, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return text_of(filled)
+
+
+def text_of(tree: Mapping[str, Any]) -> str:
+    """Return an inventory as YAML text, its tagged values as they are."""
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return "# Written by the rig when the stack was started.\n" + text
 
 
@@ -138,13 +185,25 @@ def _place(group: dict[str, Any], reach: Mapping[str, Reach]) -> None:
         _place(child or {}, reach)
 
 
-def _resolve(value: Any, secrets: Path) -> Any:
+def _resolve(value: Any, filling: Filling, place: tuple[str, ...] = ()) -> Any:
     match value:
         case dict():
-            return {key: _resolve(item, secrets) for key, item in value.items()}
+            return {key: _resolve(item, filling, (*place, str(key))) for key, item in value.items()}
         case list():
-            return [_resolve(item, secrets) for item in value]
+            return [_resolve(item, filling, (*place, str(n))) for n, item in enumerate(value)]
         case Tagged("!file", where):
-            return Tagged("!file", str(secrets / Path(where).expanduser()))
+            return Tagged("!file", str(filling.secrets / Path(where).expanduser()))
+        case Tagged("!stack", text):
+            return _said(text, filling, place)
         case _:
             return value
+
+
+def _said(text: str, filling: Filling, place: tuple[str, ...]) -> Any:
+    said = filling.words.put_into(text, filling.secrets)
+    if not said.secret:
+        return said.text
+    own = place[place.index("hosts") + 1 :] if "hosts" in place else place
+    file = filling.secrets / "-".join(word for word in own if word != "serves")
+    write_private(file, said.text.encode())
+    return Tagged("!file", str(file))

@@ -7,13 +7,13 @@ import random
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from agent.errors import EngineMissing, NotFound, StepFailed
-from drills.rig import adapt, compose, ports, rehearsal
+from drills.rig import adapt, compose, ports, rehearsal, serving
 from drills.rig import engine as engines
 from drills.rig.adapt import STACK_LABEL, Wanted
 from drills.rig.disk import Disk
@@ -21,6 +21,8 @@ from drills.rig.engine import Engine
 from drills.rig.host import StackHost
 from drills.rig.keys import make_key, make_password
 from drills.rig.removal import remove
+from drills.rig.stack_words import Words, us
+from setup import images as builds
 
 STACKS = Path(__file__).parents[1] / "stacks"
 PRIVATE = Path(__file__).parents[2] / ".cache/stacks"
@@ -47,6 +49,7 @@ def named(name: str) -> Path:
 class Stack:
     """One started stack; a context manager whose teardown runs whatever happens.
 
+    `simulated` says what services of it, once started, are not the real thing but a stand-in.
     Nothing secret is in `run_folder`: key and passwords lie in a folder of mode 0700 outside it, and the
     generated inventory refers to them.
     """
@@ -57,13 +60,16 @@ class Stack:
         run_folder: Path,
         *,
         engine: Engine | None = None,
+        services: Collection[str] = (),
         disks: Mapping[str, str] | None = None,
         keep: bool = False,
     ) -> None:
         """Nothing is started yet.
 
-        `disks` maps volumes of the compose file to "ext4": they become disks of their own, whose power can
-        be cut. With `keep`, leaving the context leaves the stack up.
+        `services` are those of the compose file that shall be started, all where there are none; hosts of
+        the inventory that belong to the others are left out of it. `disks` maps volumes of the compose file
+        to "ext4": they become disks of their own, whose power can be cut. With `keep`, leaving the context
+        leaves the stack up.
         """
         self.folder = folder.resolve()
         self.name = f"drillyard-{self.folder.name}-{secrets.token_hex(4)}"
@@ -74,7 +80,9 @@ class Stack:
         self.hosts: Mapping[str, StackHost] = {}
         self.disks: Mapping[str, Disk] = {}
         self.seconds: float | None = None
+        self.simulated: tuple[str, ...] = ()
         self._engine = engine
+        self._services = tuple(services)
         self._wanted_disks = dict(disks or {})
         self._user = "root"
 
@@ -112,7 +120,11 @@ class Stack:
         PRIVATE.mkdir(parents=True, exist_ok=True)
         self.private.mkdir(mode=0o700)
         public = make_key(self.private / "id_ed25519")
-        config, env = self._config()
+        config, env, left_out = self._config()
+        if builds.lazily(self.folder):
+            builds.ensure_of(self.engine, [self.folder])
+        self.simulated = adapt.standins(config)
+        tree = rehearsal.without(tree, left_out)
         self.disks = self._make_disks(config)
         published = self._start(config, env)
         self.hosts = self._hosts(published, tree)
@@ -122,15 +134,17 @@ class Stack:
             host.ready()
         self._write_inventory(tree)
 
-    def _config(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Read the compose file, make the secrets it takes from variables, and return both."""
+    def _config(self) -> tuple[dict[str, Any], dict[str, str], frozenset[str]]:
+        """Read the compose file, make its secrets of variables; return both, and which services are out."""
         here = compose.find()
-        env = dict(self.engine.endpoint.environment)
+        env = {**self.engine.endpoint.environment, "STACK_USER": us(), "STACK_PRIVATE": str(self.private)}
         # Compose warns of variables that are not set; the values come once their names are known.
-        wanted = adapt.environment_secrets(here.config(self.folder, self.name, env))
-        for name, variable in wanted.items():
+        whole = here.config(self.folder, self.name, env)
+        wanted = self._services or tuple(whole["services"])
+        for name, variable in adapt.environment_secrets(whole).items():
             env[variable] = make_password(self.private / name)
-        return here.config(self.folder, self.name, env), env
+        left_out = frozenset(whole["services"]) - frozenset(wanted)
+        return adapt.only(here.config(self.folder, self.name, env), wanted), env, left_out
 
     def _make_disks(self, config: dict[str, Any]) -> dict[str, Disk]:
         made: dict[str, Disk] = {}
@@ -145,6 +159,9 @@ class Stack:
 
     def _start(self, config: dict[str, Any], env: Mapping[str, str]) -> dict[tuple[str, int], int]:
         wanted = adapt.wanted_ports(config)
+        for folder in adapt.folders_in(config, self.private):
+            # The engine would make it root's.
+            folder.mkdir(mode=0o700, exist_ok=True)
         rng = random.Random(secrets.randbits(64))
         file = self.private / "compose.json"
         for left in reversed(range(_TRIES)):
@@ -169,15 +186,12 @@ class Stack:
         )
         by_service = {found.labels["com.docker.compose.service"]: found for found in containers}
         units = rehearsal.units(tree)
-        return {
-            name: StackHost(
-                name,
-                container,
-                {inner: outer for (service, inner), outer in published.items() if service == name},
-                tuple(unit.name for unit in units if unit.host == name),
-            )
-            for name, container in sorted(by_service.items())
-        }
+        hosts = {}
+        for name, container in sorted(by_service.items()):
+            own = {inner: outer for (service, inner), outer in published.items() if service == name}
+            named_units = tuple(unit.name for unit in units if unit.host == name)
+            hosts[name] = StackHost(name, container, own, named_units, serving.look_of(container.labels, own))
+        return hosts
 
     def _let_in(self, host: StackHost, public: str) -> None:
         """Let the stack's key in for the inventory's user; a container without sshd is left alone."""
@@ -205,7 +219,14 @@ class Stack:
                 if 22 in host.published
             )
         )
-        filling = rehearsal.Filling(reach, self.private / "id_ed25519", self.known_hosts, self.private)
+        words = Words(
+            {
+                name: {inner: host.port(inner) for inner in host.published}
+                for name, host in self.hosts.items()
+            },
+            {name: str(host.container.name) for name, host in self.hosts.items()},
+        )
+        filling = rehearsal.Filling(reach, self.private / "id_ed25519", self.known_hosts, self.private, words)
         self.inventory.write_text(rehearsal.fill(tree, filling))
 
     def _host_key(self, host: StackHost) -> str:

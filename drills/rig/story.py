@@ -6,12 +6,12 @@ from drills.rig.account import Account
 from drills.rig.stopwatch import Measured
 from drills.rig.verdict import Findings, Verdict
 
-_WORDS = {"pass": "PASS", "fail": "FAIL", "unverified": "COULD NOT VERIFY"}
-
 
 def tell(name: str, found: Findings, verdict: Verdict) -> list[str]:
     """Return the lines of the story."""
-    lines = [f"{_WORDS[verdict.word]}  {name}"]
+    lines = [f"{verdict.marked}  {name}"]
+    if verdict.caveat:
+        lines.append(verdict.caveat)
     if found.measured.rto is not None:
         lines.append(_outage(found.measured, found.rto_objective))
     if found.account is not None:

@@ -13,6 +13,7 @@ from drills.rig.stopwatch import Measured
 Outcome = Literal["held", "broken", "unknown"]
 NOT_TIMED = Measured(None, why="The drill did not get that far.")
 NOT_COUNTED = Rpo(None, "The drill did not get that far.")
+SHOWN = {"pass": "PASS", "fail": "FAIL", "unverified": "COULD NOT VERIFY"}
 NAMED = 5  # writes named in a sentence; the evidence names all
 
 
@@ -33,7 +34,8 @@ class Findings:
     not). `ended` is how the agent ended: done, failed, unknown, hung, or "" where it was never started.
     `backed_up` is when the verified backup was begun, `recovered` when the agent had made its last change.
     `resumed` counts the acknowledgements after that. `seen` are further claims, about the hosts and the
-    steady state. `broke` says what went wrong with the drill itself.
+    steady state. `broke` says what went wrong with the drill itself. `simulated` is what course and stack say
+    is a stand-in.
     """
 
     rto_objective: float
@@ -51,14 +53,35 @@ class Findings:
     resumed: int = 0
     seen: tuple[Claim, ...] = field(default_factory=tuple)
     broke: str = ""
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word, and every claim it was made of, in the order a reader wants them."""
+    """The word, and every claim it was made of, in the order a reader wants them.
+
+    `simulated` names what was not the real thing; a verdict about a stand-in proves nothing about what it
+    stands for, so whoever shows the word shows `marked`.
+    """
 
     word: Literal["pass", "fail", "unverified"]
     claims: tuple[Claim, ...]
+    simulated: tuple[str, ...] = ()
+
+    @property
+    def marked(self) -> str:
+        """The word as a reader has to see it: `PASS`, or `PASS (SIMULATED: kubernetes (no cluster))`."""
+        return SHOWN[self.word] + (f" (SIMULATED: {', '.join(self.simulated)})" if self.simulated else "")
+
+    @property
+    def caveat(self) -> str:
+        """One sentence on what was simulated and what that means; empty where nothing was."""
+        if not self.simulated:
+            return ""
+        return (
+            f"SIMULATED: {'; '.join(self.simulated)}. What this night says of it holds of what stood in its "
+            "place, and proves nothing about the real one."
+        )
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -73,8 +96,8 @@ def judge(found: Findings) -> Verdict:
     claims = tuple(_claims(found))
     outcomes = {claim.outcome for claim in claims}
     if "broken" in outcomes:
-        return Verdict("fail", claims)
-    return Verdict("unverified" if "unknown" in outcomes else "pass", claims)
+        return Verdict("fail", claims, found.simulated)
+    return Verdict("unverified" if "unknown" in outcomes else "pass", claims, found.simulated)
 
 
 def _claims(found: Findings) -> list[Claim]:

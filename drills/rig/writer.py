@@ -6,6 +6,7 @@ import threading
 import time
 
 from drills.rig.ledger import Ledger
+from drills.rig.pace import Took
 from drills.rig.subject import Hand, NotAcknowledged, Subject
 
 
@@ -13,13 +14,14 @@ class Writer:
     """A thread that writes `rate` times a second until it is stopped; it never retries a write.
 
     `last_acked` is the monotonic time of the newest acknowledgement (0.0 before the first), `next` the
-    number of the next write.
+    number of the next write, `took` how each went so far.
     """
 
     def __init__(self, subject: Subject, ledger: Ledger, *, rate: float, first: int) -> None:
         """Write to `subject` from number `first` on."""
         self.next = first
         self.last_acked = 0.0
+        self.took: list[Took] = []
         self._subject = subject
         self._ledger = ledger
         self._gap = 1.0 / rate
@@ -67,11 +69,14 @@ class Writer:
     def _one(self, hand: Hand) -> None:
         seq, self.next = self.next, self.next + 1
         intent = self._subject.plan(seq)
-        self._ledger.sending(seq, intent, time.monotonic())
+        sent = time.monotonic()
+        self._ledger.sending(seq, intent, sent)
         try:
             hand.write(seq, intent)
         except NotAcknowledged as error:
             self._ledger.unanswered(seq, str(error))
+            self.took.append(Took(sent, time.monotonic(), acked=False))
         else:
             self.last_acked = time.monotonic()
             self._ledger.acknowledged(seq, self.last_acked)
+            self.took.append(Took(sent, self.last_acked, acked=True))

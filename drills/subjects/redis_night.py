@@ -38,20 +38,21 @@ def redis_night(*, harm: Harm, rto: float = 1800.0, rpo: float = 300.0, **more: 
         "data_dir": "/var/lib/redis",
         "subject": redis_subject,
         "claims": claims,
-        "logs": LOGS,
+        "services": (HOST,),
+        "logs": {HOST: LOGS},
         **more,
     }
     return Course(harm=harm, rto=rto, rpo=rpo, **whole)
 
 
-def redis_subject(stack: Stack, settings: Settings) -> Subject:
-    """Return the stack's Redis as its users see it."""
-    password = read_inventory(stack.inventory).hosts[HOST].service("redis").secret("password")
+def redis_subject(stack: Stack, settings: Settings, host: str = HOST) -> Subject:
+    """Return a Redis of the stack as its users see it."""
+    password = read_inventory(stack.inventory).hosts[host].service("redis").secret("password")
     if password is None:
-        raise BadInventory(f"{stack.inventory}: expected a password for redis on {HOST}, found none.")
+        raise BadInventory(f"{stack.inventory}: expected a password for redis on {host}, found none.")
     return RedisSubject(
         "127.0.0.1",
-        stack.hosts[HOST].port(6379),
+        stack.hosts[host].port(6379),
         password.reveal(),
         seed=settings.seed,
         preload_count=settings.preload,

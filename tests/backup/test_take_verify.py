@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.backup import actions, catalog, take
+from agent.backup.all_of_them import verify_all
 from agent.backup.model import Backup
 from agent.errors import BackupDamaged, NoBackup, NoRoom
 from agent.inventory.model import Service
@@ -75,6 +76,12 @@ def flip(path: Path, backup: Backup) -> None:
     path.write_bytes(content)
 
 
+def link(path: Path, backup: Backup) -> None:
+    """Put a symbolic link in its place, to the very same bytes."""
+    path.rename(path.with_suffix(".elsewhere"))
+    path.symlink_to(path.with_suffix(".elsewhere"))
+
+
 def lie(path: Path, backup: Backup) -> None:
     """Change one byte, and sidecar and history so that they agree."""
     flip(path, backup)
@@ -99,6 +106,8 @@ def swap_mark(path: Path, backup: Backup) -> None:
         (lambda path, _: path.write_bytes(b""), "0 bytes"),
         (lambda path, _: os.truncate(path, 50), "50 bytes"),
         (flip, "SHA-256"),
+        (link, "symbolic link"),
+        (lambda path, backup: link(Path(f"{path}.sha256"), backup), "symbolic link"),
         (lambda path, _: Path(f"{path}.sha256").write_text("0" * 64 + "  x\n"), "sidecar"),
         (lie, "checksum|CRC|RDB|Wrong"),
         (swap_mark, "instead of"),
@@ -171,3 +180,24 @@ def test_no_history_is_no_backup(here: Here, service: Service) -> None:
     assert here.do(actions.history(service)) == ()
     with pytest.raises(NoBackup, match="history is empty"):
         here.do(actions.newest(service))
+
+
+def test_every_backup_is_verified_and_each_bad_one_named(here: Here, service: Service) -> None:
+    """One that rotted keeps none from its proof; what is no longer in the history does not come back."""
+    with pytest.raises(NoBackup):
+        here.do(verify_all(service))
+    first = here.do(actions.take(service, depth=None))
+    here.client.set("later", 1)
+    second = here.do(actions.take(service, depth=None, kind="aof"))
+    assert [each.verified is not None for each in here.do(verify_all(service))] == [True, True]
+    Path(second.path).write_bytes(b"rotten")
+    with pytest.raises(BackupDamaged, match=f"each of 2 backups to be sound, found that {second.id} is not"):
+        here.do(verify_all(service))
+    known = {each.id: each for each in here.do(actions.history(service))}
+    assert known[first.id].verified
+    assert not known[first.id].fault
+    assert known[second.id].fault
+    assert len(here.do(verify_all(service))) == 2
+    here.do(catalog.forget(service, [first.id]))
+    here.do(catalog.revise(service, first.id, lambda each: each))
+    assert [each.id for each in here.do(actions.history(service))] == [second.id]

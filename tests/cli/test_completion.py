@@ -22,7 +22,10 @@ EXAMPLE = str(ROOT / "inventory/example")
         (["ru"], ["runbooks", "run"]),
         (["run", "redis_a"], ["redis_aof"]),
         (["run", "--conf"], ["--confirm"]),
-        (["run", "redis_aof", "-i", EXAMPLE, "--limit", "redis"], ["redis", "redis1", "redis2", "redis3"]),
+        (
+            ["run", "redis_aof", "-i", EXAMPLE, "--limit", "redis"],
+            ["redis", "redis_dr", "redis1", "redis2", "redis3", "redis1-dr"],
+        ),
         (["run", "redis_aof", "-i", EXAMPLE, "--limit", "redis:!redis3"], ["redis:!redis3"]),
         (["run", "-i", EXAMPLE, "--confirm", "mongo1"], ["mongo1.chat.example"]),
         (["check", "--limit", "redis"], []),
@@ -31,7 +34,7 @@ EXAMPLE = str(ROOT / "inventory/example")
         (["hosts", "-i", str(ROOT / "inventory/ex")], [f"{EXAMPLE}/"]),
         (["runbooks", "schema", ""], ["pages", "events"]),
         (["backup", "ta"], ["take"]),
-        (["backup", "take", "re"], ["redis"]),
+        (["backup", "take", "red"], ["redis"]),
         (["completion", ""], ["bash", "zsh", "fish", "words"]),
         (["resume", "", "more"], []),
         (["frobnicate", ""], []),
@@ -102,7 +105,7 @@ def said(folder: Path, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("drillyard run red", ["redis_aof"]),
+        ("drillyard run redis_a", ["redis_aof"]),
         ("drillyard resume ", None),
         ("drillyard check -i inventory/example --limit redis:!redis3", ["!redis3"]),
     ],
@@ -116,12 +119,13 @@ def test_bash(shell, line, wanted):
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish on this machine")
 def test_fish(shell):
     """The real fish, by its own `complete -C`."""
-    assert said(shell, "fish", "-c", f"source {shell}/fish; complete -C 'drillyard run red'") == ["redis_aof"]
+    asked = f"source {shell}/fish; complete -C 'drillyard run redis_a'"
+    assert said(shell, "fish", "-c", asked) == ["redis_aof"]
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh on this machine")
 def test_zsh(shell):
     """The real zsh reads the script, and the words reach compadd."""
     code = f"compdef() {{ : }}; compadd() {{ print -- $@ }}; source {shell}/zsh"
-    code += "; words=(drillyard run red); CURRENT=3; _drillyard"
+    code += "; words=(drillyard run redis_a); CURRENT=3; _drillyard"
     assert said(shell, "zsh", "-f", "-c", code) == ["--", "redis_aof"]

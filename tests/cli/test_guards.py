@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.cli.signals import in_flight
 from agent.record import audit
+from agent.record.flight import in_flight
 from tests.documents import ROOT
 
 HOSTS = """all:
@@ -105,6 +105,8 @@ def test_a_second_ctrl_c_ends_at_once(world):
     assert process.returncode == 130
     assert "a: first: two lines (echo first" in err.decode()
     assert f"drillyard resume {world.folder}/runs/" in err.decode()
+    assert "Still locked: a: page." in err.decode()
+    assert "drillyard unlock page -i " in err.decode()
     assert world.log.read_text() == "first\n"
     world.gate.touch()
     assert world.resume() == 0

@@ -64,7 +64,7 @@ def test_a_verb_names_no_code_it_cannot_end_with(verb, code, can):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["frobnicate"], 64, "invalid choice"),
+        (["frobnicate"], 64, "There is no verb frobnicate."),
         (["hosts"], 64, "DRILLYARD_INVENTORY"),
         (["hosts", "-i", "nowhere.yml"], 21, "nowhere.yml"),
         (["run", "redis_oaf", "-i", EXAMPLE], 22, "Did you mean redis_aof?"),
@@ -72,6 +72,12 @@ def test_a_verb_names_no_code_it_cannot_end_with(verb, code, can):
         (["run", "redis_aof", "-i", EXAMPLE, "--set", "x=1"], 64, "no parameter 'x'"),
         (["run", "redis_aof", "-i", EXAMPLE], 23, "--confirm"),
         (["resume", "nothing", "--runs", "/nonexistent"], 22, "no run"),
+        (["chek", "-i", EXAMPLE], 64, "Did you mean check?"),
+        (["zzz"], 64, "There is no verb zzz. There is: hosts, check"),
+        (["check", "-i", EXAMPLE, "--forks", "0"], 64, "expected a whole number from 1 up, found 0"),
+        (["run", "redis_aof", "-i", EXAMPLE, "--forks=-3"], 64, "from 1 up, found -3"),
+        (["hosts", "-i", EXAMPLE, "--ping", "--forks", "x"], 64, "from 1 up, found x"),
+        (["audit", "verify", "--runs", "/nonexistent"], 22, "Could not look: there is no line of an audit"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, code, said, capsys, monkeypatch, tmp_path):
@@ -83,6 +89,12 @@ def test_bad_input_is_one_sentence(arguments, code, said, capsys, monkeypatch, t
     assert said in shown
     assert shown.startswith("drillyard: ")
     assert "Traceback" not in shown
+
+
+def test_forks_from_one_up():
+    """One at a time is a number of hosts; what is not said is eight."""
+    assert parse(["check", "--forks", "1"]).forks == 1
+    assert parse(["hosts", "--ping"]).forks == 8
 
 
 def test_hosts_as_json(capsys):

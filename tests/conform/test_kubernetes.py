@@ -104,6 +104,14 @@ def test_the_promises_hold_on_a_cluster(service, monkeypatch):
     assert ask(verbs.status(service)).state == "starting"
     assert ask(verbs.restore_env(service)).status.state == "running"
 
+    with pytest.raises(StepFailed, match="the data are broken"):
+        ask(verbs.set_env(service, {"BROKEN": "2"}, within=90))
+    assert all(each.made for each in ask(verbs.releases(service)))
+    ask(verbs.roll_back(service, within=90))
+    assert environment(service) == {"KEPT": "as it was", "URI": None}
+    ask(verbs.kill(service))
+    assert ask(verbs.start(service)).state == "running"
+
     unknown = Service("redis", "here", "kubernetes", "ap-sta", service.settings, service.at)
     with pytest.raises(StepFailed, match=r"hosts\.yml:7: expected the cluster to have .*ap-sta"):
         ask(verbs.status(unknown))

@@ -1,119 +1,21 @@
-"""What every road promises, whichever way it leads: one suite for ssh, local, docker exec and busybox."""
+"""What every road promises, whichever way it leads: ssh, local, docker exec, busybox, through a worker."""
 
 from __future__ import annotations
 
 import hashlib
 import shlex
 import shutil
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from agent.errors import ContactLost, StepFailed, SudoRefused, TimedOut
-from agent.inventory.model import Host
+from agent.errors import StepFailed, SudoRefused, TimedOut
 from agent.secrets import MASK, Secret
-from agent.transport import local, open_road, order
 from agent.transport.ask import Get, Put, Sh
 from agent.transport.fake import FakeRoad
-from agent.transport.shell import ShellRoad
-from tests.sshd import accounts_possible, possible
-
-IMAGE = "debian:bookworm-slim"
-APPLETS = "sh cat head wc date sleep mkdir rm mv chmod chown dd sync setsid id timeout ls stat env seq sed"
-
-
-def engine() -> bool:
-    """Whether a docker engine answers here and has the image."""
-    if not shutil.which("docker"):
-        return False
-    argv = ["docker", "image", "inspect", IMAGE]
-    return subprocess.run(argv, capture_output=True, check=False, timeout=20).returncode == 0
-
-
-WAYS = [
-    "local",
-    *(["busybox"] if shutil.which("busybox") else []),
-    *(["ssh"] if possible() and accounts_possible() else []),
-    *(["docker"] if engine() else []),
-]
-
-
-@dataclass
-class Way:
-    """One way to a host: the road under test, how to open another, and a folder of the test's own there."""
-
-    to: Host
-    spill: Path
-    road: ShellRoad
-    limit: float
-    folder: str
-
-    def another(self) -> ShellRoad:
-        """A second road to the same host."""
-        return open_road(self.to, spill=self.spill)
-
-
-@pytest.fixture(scope="module")
-def container() -> Iterator[str]:
-    """A container with nothing in it but Debian."""
-    argv = ["docker", "run", "-d", "--rm", "--init", "--label", "drillyard=1", IMAGE, "sleep", "600"]
-    name = subprocess.run(argv, capture_output=True, check=True, text=True).stdout.strip()[:12]
-    yield name
-    subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
-
-
-@pytest.fixture(scope="module", params=WAYS)
-def open_way(request, tmp_path_factory) -> Iterator[Way]:
-    """Each way there is from this machine, opened once."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "ssh":
-        to = request.getfixturevalue("sshd").host(user="operator")
-    elif request.param == "docker":
-        to = Host("box", road="docker", address=request.getfixturevalue("container"))
-    else:
-        to = Host("here", road="local", state_dir=str(folder / "state"))
-    slow = request.param == "busybox"  # its sleep and our script for it count in whole seconds
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(order, "MERCY", 1 if slow else 0.3)
-        if slow:
-            (folder / "bin").mkdir()
-            for name in APPLETS.split():
-                (folder / "bin" / name).symlink_to(shutil.which("busybox") or "")
-            patch.setenv("PATH", str(folder / "bin"))
-        local._me.cache_clear()
-        base = f"/tmp/drillyard-{request.param}-{time.time_ns()}"
-        way = Way(to, folder / "spill", open_road(to, spill=folder / "spill"), 1 if slow else 0.3, base)
-        yield way
-        way.road.run(Sh("rm", "-rf", base))
-        way.road.close()
-    local._me.cache_clear()
-
-
-@pytest.fixture
-def way(open_way) -> Way:
-    """The way, with an empty folder on its host and no spill."""
-    shutil.rmtree(open_way.spill, ignore_errors=True)
-    way = replace(open_way, folder=f"{open_way.folder}/{time.time_ns()}")
-    way.road.run(Sh("mkdir", "-p", way.folder))
-    return way
-
-
-@pytest.fixture
-def road(way) -> ShellRoad:
-    """The road under test."""
-    return way.road
-
-
-@pytest.fixture
-def job(way) -> str:
-    """A job's name that nobody had before."""
-    return f"run{time.time_ns()}.step.1"
+from tests.conform.ways import until
 
 
 def test_the_exit_code_comes_back(road):
@@ -319,144 +221,8 @@ def test_the_clock_is_the_hosts(road):
     assert abs(road.clock() - time.time()) < 30
 
 
-def append(way: Way, text: str = "echo line >>$1/log; cat $1/log; echo said >&2; exit 5", **options) -> Sh:
-    """A command whose every run leaves a line."""
-    return Sh(text, way.folder, script=True, changes="adds a line", **options)
-
-
-def lines(road: ShellRoad, way: Way) -> int:
-    """How many lines were left."""
-    return len(road.get(Get(f"{way.folder}/log")).splitlines())
-
-
-def test_a_job_runs_once(road, way, job):
-    """Asked again under the same name, by whomever, a finished job answers with its kept outcome."""
-    first = road.run(append(way), job=job)
-    assert (first.rc, first.out, first.err) == (5, b"line\n", b"said\n")
-    again = way.another().run(append(way), job=job)
-    assert (again.rc, again.out, again.err) == (5, b"line\n", b"said\n")
-    assert lines(road, way) == 1
-    assert road.run(append(way), job=f"{job}2").out == b"line\nline\n"
-
-
-def test_a_job_gets_its_input_and_the_usual_umask(road, way, job):
-    """A job reads what it was sent, and files it makes have the modes they would have without it."""
-    done = road.run(Sh("cat; umask", script=True, stdin=b"in\0put", changes="x"), job=job)
-    usual = road.run(Sh("umask", script=True)).out
-    assert done.out == b"in\0put" + usual
-
-
-def test_two_callers_at_once_run_a_job_once(road, way, job):
-    """Of two concurrent callers one runs the job and the other waits for it; both get its outcome."""
-    ask = append(way, "echo line >>$1/log; sleep 0.3; echo done")
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: way.another().run(ask, job=job).text, range(4)))
-    assert answers == ["done"] * 4
-    assert lines(road, way) == 1
-
-
-def test_a_running_job_is_waited_for(road, way, job):
-    """Asked again while it runs, a job is not begun a second time: its end is awaited."""
-    ask = append(way, "echo line >>$1/log; while [ ! -e $1/go ]; do sleep 0.1; done; echo gone")
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(way.another().run, ask, job=job)
-        until(lambda: road.run(Sh("test", "-e", f"{way.folder}/log")).rc == 0)
-        second = pool.submit(way.another().run, ask, job=job)
-        road.put(Put(f"{way.folder}/go", b""))
-        assert first.result().text == second.result().text == "gone"
-    assert lines(road, way) == 1
-
-
-def until(state) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + 20
-    while not state():
-        assert time.monotonic() < end, "it never became true"
-        time.sleep(0.02)
-
-
-def kill_it(road: ShellRoad, way: Way, job: str, ask: Sh) -> None:
-    """Begin a job in the background and kill everything of it, so that no exit code is left."""
-    folder = order.job_of(ask, job, way.to.state_dir, road._arrive()).path
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(way.another().run, ask, job=job)
-        until(lambda: road.run(Sh("test", "-s", f"{way.folder}/pid")).rc == 0)
-        kill = """
-            read -r pid _ <"$1/1.pid"
-            read -r command <"$2/pid"
-            read -r _ _ _ parent _ <"/proc/$command/stat"
-            kill -KILL "$pid" "$parent" "$command"
-        """
-        road.run(Sh(kill, folder, way.folder, script=True))
-        with pytest.raises(ContactLost, match="unknown"):
-            running.result()
-
-
-BEGIN = "echo line >>$1/log; [ -e $1/pid ] && exit 6; echo $$ >$1/pid; exec sleep 30"
-
-
-def test_a_killed_job_is_unknown(road, way, job):
-    """A job that was begun and left no outcome is said to be unknown, and not begun again."""
-    ask = append(way, BEGIN)
-    kill_it(road, way, job, ask)
-    with pytest.raises(ContactLost, match="begun and ended without leaving its outcome"):
-        road.run(ask, job=job)
-    assert lines(road, way) == 1
-
-
-def test_a_killed_job_that_may_be_repeated_is_repeated(road, way, job):
-    """With again=safe it is run again, once, by whoever asks first."""
-    ask = append(way, BEGIN, again="safe")
-    kill_it(road, way, job, ask)
-    with ThreadPoolExecutor(3) as pool:
-        codes = list(pool.map(lambda _: way.another().run(ask, job=job).rc, range(3)))
-    assert codes == [6, 6, 6]
-    assert lines(road, way) == 2
-
-
-def test_a_job_from_before_a_restart_is_unknown(road, way, job):
-    """A job begun under another boot of the host cannot be running, even where its process id is."""
-    ask = append(way)
-    folder = order.job_of(ask, job, way.to.state_dir, road._arrive()).path
-    road.run(Sh('mkdir -p "$1" && echo "1 0 1 another-boot" >"$1/1.pid"', folder, script=True))
-    with pytest.raises(ContactLost, match="unknown"):
-        road.run(ask, job=job)
-    assert road.run(append(way, again="safe"), job=job).rc == 5
-    assert lines(road, way) == 1
-
-
-def test_a_job_past_its_time_is_ended_and_stays_so(road, way, job):
-    """A job's time limit holds on the host, and asked again it is still the same end."""
-    ask = append(way, "echo line >>$1/log; sleep 30", timeout=way.limit)
-    for _ in range(2):
-        with pytest.raises(TimedOut):
-            road.run(ask, job=job)
-    assert lines(road, way) == 1
-
-
-def test_a_job_without_a_place_for_its_folder_is_not_begun(road, way, job):
-    """Where the job folder cannot be made the command is not run."""
-    blocked = replace(way.to, state_dir=f"{way.folder}/file")
-    road.put(Put(f"{way.folder}/file", b""))
-    with pytest.raises(StepFailed, match="was not begun"):
-        open_road(blocked).run(append(way, sudo=True), job=job)
-    assert road.run(Sh("test", "-e", f"{way.folder}/log")).rc == 1
-
-
-def test_forgotten_jobs_are_gone(road, way, job):
-    """At the end of a run its finished jobs leave nothing behind, and those of others stay."""
-    other = f"other{job}"
-    for name in (job, other):
-        road.run(append(way), job=name)
-    road.forget(job.split(".")[0])
-    assert road.run(append(way), job=job).out == b"line\n" * 3
-    assert road.run(append(way), job=other).out == b"line\n" * 2
-    road.forget(job)
-    road.forget(other)
-
-
 def test_another_user(road, way, job):
-    """`sudo` makes it root, or the named user, with a job folder and without."""
+    """`sudo` makes it root, or the named user, as a job and without."""
     if way.to.road == "local" and not shutil.which("sudo"):
         with pytest.raises(SudoRefused, match="sudo is not installed"):
             road.run(Sh("id", "-un", sudo="nobody"))

@@ -91,6 +91,16 @@ def test_a_stopped_service_stays_stopped(way, ask):
     assert way.control("cat starts") == ""
 
 
+def test_what_hangs_is_ended_at_once(way, ask):
+    """A frozen process is gone without having been asked, and its service starts as after any crash."""
+    frozen = ask(verbs.start(way.service())).pid
+    way.control(f"kill -STOP {frozen}")
+    ask(verbs.kill(way.service()))
+    until(lambda: ask(verbs.status(way.service())).pid != frozen)
+    again = ask(verbs.restart(way.service()))
+    assert (again.state, again.pid > 0, again.pid != frozen) == ("running", True, True)
+
+
 def test_a_crash_loop_is_told_ended_and_left(way, ask):
     """What does not start is an error with the end of its log; it can be stopped, and mended it starts."""
     way.control("touch broken")

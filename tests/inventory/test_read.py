@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BadInventory
-from agent.inventory import read_inventory
+from agent.inventory import match, read_inventory
 from agent.secrets import Secret
 
 EXAMPLE = Path(__file__).parents[2] / "inventory" / "example"
@@ -88,6 +88,8 @@ all:
       ansible_host: 10.0.0.1
       ansible_user: operator
       ansible_become: "yes"
+      ansible_become_user: root
+      ansible_become_method: ansible.builtin.sudo
       ansible_ssh_private_key_file: keys/id
       ansible_ssh_common_args: -C -J op@bastion:2200 -o UserKnownHostsFile=kh -o StrictHostKeyChecking=no
       env: production
@@ -161,7 +163,7 @@ def test_the_example_is_sound():
     """The production-shaped example loads, without any of its secrets being there."""
     world = read_inventory(EXAMPLE)
     assert {host.environment for host in world} == {"production"}
-    assert [host.service("redis").number("port") for host in world.serving("redis")] == [6379, 6379, 6380]
+    assert [host.service("redis").number("port") for host in match(world, "redis")] == [6379, 6379, 6380]
     assert world.hosts["api-busan-01.chat.example"].jump == "operator@bastion-busan.chat.example"
     assert world.hosts["api-seoul-01.chat.example"].jump == "operator@bastion.chat.example"
     assert len(world.groups["api"]) == 6
@@ -187,6 +189,16 @@ def test_the_example_is_sound():
         ("all:\n  hosts:\n    a: {ansible_port: ssh}", 3, "between 1 and 65535, found 'ssh'"),
         ("all:\n  hosts:\n    a:\n      ansible_connection: shh", 4, "found 'shh'. Did you mean ssh?"),
         ("all:\n  hosts:\n    a: {ansible_become: maybe}", 3, "should be yes or no, found 'maybe'"),
+        (
+            "all:\n  hosts:\n    a:\n      ansible_become: true\n      ansible_become_user: postgres",
+            5,
+            "ansible_become_user of a should be root, found 'postgres'",
+        ),
+        (
+            "all:\n  hosts:\n    a: {ansible_become: true, ansible_become_method: su}",
+            3,
+            "ansible_become_method of a should be sudo, found 'su'",
+        ),
         ("all:\n  hosts:\n    a: {ansible_host: [1]}", 3, "ansible_host of a should be text, found a list"),
         ("all:\n  hosts:\n    a: {ansible_host: '{{ x }}'}", 3, "is a template"),
         ("all:\n  hosts:\n    a: {b: \"x}", 3, "not sound YAML"),
@@ -195,6 +207,14 @@ def test_the_example_is_sound():
         ("a: {children: {b: {children: {a: }}}, hosts: {h: }}", 1, "would contain each other"),
         ("a:\n  hosts: {h: {redis_password: hunter2}}", 2, "redis_password is written out"),
         ("a:\n  hosts: {h: {x: {api_token: 12345}}}", 2, "api_token is written out"),
+        ("a:\n  vars: {dbPassword: hunter2}", 2, "dbPassword is written out"),
+        ("a:\n  vars: {db-password: hunter2}", 2, "db-password is written out"),
+        ("a:\n  vars: {requirepass: hunter2}", 2, "requirepass is written out"),
+        ("a:\n  vars: {redis_auth: hunter2}", 2, "redis_auth is written out"),
+        ("a:\n  vars: {conf: {masterauth: hunter2}}", 2, "masterauth is written out"),
+        ("a:\n  vars:\n    apiKey: hunter2", 3, "apiKey is written out"),
+        ("a:\n  vars:\n    url:\n    - mongodb://u:hunter2@h/db", 4, "url is an address with a password"),
+        ("a:\n  vars: {u: 'x=redis://:hunter2@h:6379/0 y'}", 2, "u is an address with a password"),
         ("a:\n  vars:\n    keys:\n    - secret: !vault x", 4, "!vault is followed by 'x'"),
         ("a:\n  vars: {p: !evn X}", 2, "the tag !evn is not known here; known are !env, !file"),
         ("a:\n  vars: {p: !env }", 2, "!env is followed by nothing"),
@@ -230,6 +250,12 @@ def test_a_source_that_is_not_there_is_said(tmp_path):
         ("tls_key: /etc/tls/x.key", "/etc/tls/x.key"),
         ("redis_password: '{{ vault_redis_password }}'", "{{ vault_redis_password }}"),
         ("password_file: x", "x"),
+        ("token: '{bearer}'", "{bearer}"),
+        ("redis_auth: yes", True),
+        ("url: 'mongodb://u:{{ vault_x }}@h/db'", "mongodb://u:{{ vault_x }}@h/db"),
+        ("url: 'https://u:<password>@h'", "https://u:<password>@h"),
+        ("url: https://h:8080/a@b", "https://h:8080/a@b"),
+        ("url: ssh://git@h:22/x:y@z", "ssh://git@h:22/x:y@z"),
         ("password: ", None),
         ("password: '!env X'", Secret("env", "X")),
         ("token: !command pass show x", Secret("command", "pass show x")),

@@ -16,15 +16,16 @@ sys.exit(1)
 """
 
 
-def test_a_server_that_dies_under_the_first_question(tmp_path):
+def test_a_server_that_dies_under_the_first_question(tmp_path, monkeypatch):
     """Its last words are the reason, so the rebuild goes on with its next best foundation."""
     binary = tmp_path / "redis-server"
     binary.write_text(_DIES)
     binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     folder = tmp_path / "scratch"
     folder.mkdir()
     with (
         pytest.raises(LoadFailed, match="Internal error in RDB reading"),
-        Server(folder, "root", binary=str(binary), timeout=20),
+        Server(folder, "root", timeout=20),
     ):
         pytest.fail("it never answered")

@@ -88,6 +88,39 @@ def test_the_junit_file_has_a_case_a_phase_and_a_claim(live: Callable[..., Resul
     ]
 
 
+def test_a_simulated_pass_is_marked_wherever_it_is_told(live: Callable[..., Result]) -> None:
+    """Story, verdict.json and JUnit all name the stand-in; the word itself stays a word for machines."""
+    result = live(simulated=("kubernetes (no cluster)",))
+    assert str(result).startswith("PASS (SIMULATED: kubernetes (no cluster))  standin")
+    assert (result.folder / "story.txt").read_text().startswith("PASS (SIMULATED: ")
+    told = _verdict(result)
+    assert told["verdict"] == "pass"
+    assert told["simulated"] == ["kubernetes (no cluster)"]
+    suite = ElementTree.parse(result.folder / "junit.xml").getroot()[0]
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert properties["simulated"] == "kubernetes (no cluster)"
+    for said in ((result.folder / "story.txt").read_text(), told["caveat"], properties["caveat"]):
+        assert "proves nothing about the real one" in (said or "")
+
+
+def test_what_the_stack_has_a_stand_in_for_is_said_by_itself(
+    live: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No course has to remember it, and what a course says too is said once."""
+    monkeypatch.setattr(standin.LocalStack, "simulated", ("MongoDB (a stand-in)", "Atlas"))
+    result = live(simulated=("Atlas",))
+    assert _verdict(result)["simulated"] == ["Atlas", "MongoDB (a stand-in)"]
+    assert str(result).startswith("PASS (SIMULATED: Atlas, MongoDB (a stand-in))  standin")
+
+
+def test_what_ran_on_real_servers_says_nothing_of_it(live: Callable[..., Result]) -> None:
+    """The sound case: nothing is SIMULATED, and no piece of evidence has the word."""
+    result = live()
+    assert _verdict(result)["simulated"] == []
+    assert _verdict(result)["caveat"] == ""
+    assert "SIMULATED" not in str(result) + (result.folder / "junit.xml").read_text()
+
+
 def test_a_fault_without_effect_is_unverified(live: Callable[..., Result], server: Server) -> None:
     """Nothing failed and nothing was seen: nothing was proved, and the agent was not called."""
     result = live(harm=standin.Stop(server, dead=False))

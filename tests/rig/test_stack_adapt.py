@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from drills.rig.adapt import Traits, Wanted, adapt, environment_secrets, wanted_ports
+from agent.errors import StepFailed
+from drills.rig import compose
+from drills.rig.adapt import (
+    Traits,
+    Wanted,
+    adapt,
+    environment_secrets,
+    folders_in,
+    only,
+    standins,
+    wanted_ports,
+)
+from drills.rig.stack import named
 
 CONFIG: dict[str, Any] = {
     "name": "chat",
@@ -124,3 +136,75 @@ def test_only_secrets_from_variables_are_made() -> None:
     assert (
         adapt(CONFIG, Wanted("p", PORTS), lambda context: str(Path(context)))["secrets"] == CONFIG["secrets"]
     )
+
+
+def test_folders_of_ours_that_are_volumes_are_known_before() -> None:
+    """What lies in the private folder has to be made first; other folders and volumes are left alone."""
+    volumes = [
+        {"type": "bind", "source": "/private/redis2", "target": "/data"},
+        {"type": "bind", "source": "/stacks/entry", "target": "/entry"},
+        {"type": "volume", "source": "more", "target": "/more"},
+    ]
+    config = {"services": {"redis2": {"volumes": volumes}, "web": {}}}
+    assert folders_in(config, Path("/private")) == [Path("/private/redis2")]
+
+
+def test_an_image_of_the_users_own_is_taken_instead_of_a_build() -> None:
+    """`image: ${MONGO_IMAGE:-}` beside a build: where it is set, that image; where it is not, ours."""
+    named = {"services": {"db": {"build": {"context": "/images/standin"}, "image": "mongo:7"}}}
+    empty = {"services": {"db": {"build": {"context": "/images/standin"}, "image": ""}}}
+    wanted = Wanted("drillyard-chat-1", {})
+    assert adapt(named, wanted, lambda _: "ours:1")["services"]["db"]["image"] == "mongo:7"
+    assert adapt(empty, wanted, lambda _: "ours:1")["services"]["db"]["image"] == "ours:1"
+
+
+@pytest.mark.parametrize(
+    ("image", "simulated"),
+    [
+        ({}, ("MongoDB (a stand-in)",)),
+        ({"image": ""}, ("MongoDB (a stand-in)",)),
+        ({"image": "drillyard/mongo_standin:abc"}, ("MongoDB (a stand-in)",)),
+        ({"image": "mongo:7"}, ()),
+        ({"image": "registry.example:5000/mongo:7"}, ()),
+    ],
+)
+def test_a_stand_in_is_one_where_the_image_is_ours(image: dict[str, str], simulated: tuple[str, ...]) -> None:
+    """MONGO_IMAGE unset, empty or naming our own image: SIMULATED, once for both servers; mongo:7 is not."""
+    labels = {"drillyard.standin": "MongoDB (a stand-in)", "drillyard.ready": "mongodb"}
+    server = {"build": {"context": "/images/standin"}, "labels": labels, **image}
+    other = {"build": {"context": "/images/redis_host"}, "labels": {"drillyard.init": "systemd"}}
+    config = {"services": {"redis1": other, "mongo1": server, "mongo-dr": server, "web": {"image": "x"}}}
+    assert standins(config) == simulated
+    assert standins(only(config, ("redis1", "web"))) == ()
+
+
+@pytest.mark.parametrize(("mongo_image", "simulated"), [("", True), ("mongo:7", False)])
+def test_the_chat_stack_says_what_its_mongodb_is(mongo_image: str, simulated: bool) -> None:
+    """Compose's own reading of our file, with and without a MongoDB of the user's; Redis is always real."""
+    config = compose.find().config(named("chat"), "drillyard-chat-1", {"MONGO_IMAGE": mongo_image})
+    told = standins(only(config, ("redis1", "mongo1", "mongo-dr", "api1")))
+    assert [each.split()[0] for each in told] == (["MongoDB"] if simulated else [])
+    assert standins(only(config, ("redis1", "redis2", "redis-dr"))) == ()
+
+
+def test_a_night_gets_the_services_it_asks_for_and_what_they_use() -> None:
+    """The others, their volumes and their secrets are not made; nothing else is changed."""
+    config = {
+        **CONFIG,
+        "services": {
+            "redis1": {**CONFIG["services"]["redis1"], "networks": {"default": None}},
+            "web": {**CONFIG["services"]["web"], "secrets": [{"source": "one", "target": "/one"}]},
+        },
+    }
+    left = only(config, ("web",))
+    assert left["services"] == {"web": config["services"]["web"]}
+    assert left["secrets"] == {"one": {"environment": "ONE"}}
+    assert (left["volumes"], left["networks"], left["name"]) == ({}, {}, "chat")
+    assert only(config, ("redis1",))["networks"] == {"default": {"name": "chat_default"}}
+    assert only(config, ("redis1", "web"))["volumes"] == CONFIG["volumes"]
+
+
+def test_a_service_that_is_not_there_is_said() -> None:
+    """A night that asks for a service its compose file lacks is refused, with what there is."""
+    with pytest.raises(StepFailed, match="services of redis1, web, found redis2"):
+        only(CONFIG, ("redis2",))

@@ -81,6 +81,28 @@ def test_a_loss_after_the_backup_and_before_the_strike_is_the_objective_s_matter
     assert judge(replace(GOOD, account=_without(6), rpo=Rpo(1.9, ""))).word == "pass"
 
 
+FAKES = ("kubernetes (no cluster)", "Atlas (a fake built from the published schema)")
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (GOOD, "PASS"),
+        (replace(GOOD, resumed=0), "FAIL"),
+        (replace(GOOD, effect=""), "COULD NOT VERIFY"),
+    ],
+)
+def test_what_ran_against_a_stand_in_says_so_first(found: Findings, word: str) -> None:
+    """Whatever the verdict, its first line names what was simulated; where nothing was, nothing is said."""
+    simulated = replace(found, simulated=FAKES)
+    first = tell("night", simulated, judge(simulated))[0]
+    assert first == f"{word} (SIMULATED: {FAKES[0]}, {FAKES[1]})  night"
+    assert tell("night", found, judge(found))[0] == f"{word}  night"
+    second = tell("night", simulated, judge(simulated))[1]
+    assert second.startswith(f"SIMULATED: {FAKES[0]}; {FAKES[1]}. What this night says of it holds")
+    assert not any("SIMULATED" in line for line in tell("night", found, judge(found)))
+
+
 def test_a_proven_failure_outranks_the_unknown() -> None:
     """What was seen to be wrong stays wrong, whatever else could not be told."""
     told = judge(replace(GOOD, resumed=0, rpo=Rpo(None, "Nobody wrote.")))

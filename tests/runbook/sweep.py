@@ -1,4 +1,4 @@
-"""Twelve steps on three hosts, and what must be left of them wherever the controller was killed."""
+"""Pages on three hosts, and what must be left of them wherever the controller was killed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,70 @@ steps:
 prove:
   - {id: s12, sh: "tail -n 1 {{ home }}/{{ host.name }}", reads: true, register: last}
 """
-LEFT = ["1", "3", "5", "7", "8", "9", "9", "10", "11"]
+RESCUE = """
+title: A rescue, in a block whose failing step has left something
+params: {home: {}}
+steps:
+  - {id: s1, sh: "echo 1 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: outer
+    block:
+      - {id: s2, sh: "echo 2 >> {{ home }}/{{ host.name }}", changes: a line}
+      - id: inner
+        block:
+          - {id: s3, sh: "echo 3 >> {{ home }}/{{ host.name }}; exit 4", changes: a line}
+        rescue:
+          - {id: s4, sh: "echo 4 >> {{ home }}/{{ host.name }}; exit 5", changes: a line}
+        always:
+          - {id: s5, sh: "echo 5 >> {{ home }}/{{ host.name }}", changes: a line}
+      - {id: never, sh: "echo never >> {{ home }}/{{ host.name }}", changes: a line}
+    rescue:
+      - {id: s6, sh: "echo 6 >> {{ home }}/{{ host.name }}", changes: a line}
+      - {id: s7, sh: "echo 7 >> {{ home }}/{{ host.name }}", changes: a line}
+    always:
+      - {id: s8, sh: "echo 8 >> {{ home }}/{{ host.name }}", changes: a line}
+  - {id: s9, sh: "echo 9 >> {{ home }}/{{ host.name }}", changes: a line}
+"""
+UNDO = """
+title: An undo, of what hinges on what was learned
+params: {home: {}}
+steps:
+  - id: s1
+    sh: "echo 1 >> {{ home }}/{{ host.name }}"
+    changes: a line
+    undo: {sh: "echo not 1 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: s2
+    sh: "echo 2 >> {{ home }}/{{ host.name }}; echo two"
+    changes: a line
+    register: second
+    undo: {when: "second.out == 'two'", sh: "echo not 2 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: s3
+    sh: "echo 3 >> {{ home }}/{{ host.name }}"
+    changes: a line
+    undo: {when: "second.out == 'three'", sh: "echo not 3 >> {{ home }}/{{ host.name }}", changes: a line}
+  - id: s4
+    sh: "echo 4 >> {{ home }}/{{ host.name }}; [ {{ host.name }} = three ]"
+    changes: a line
+    retry: {times: 2, every: 0.01}
+  - {id: s5, sh: "echo 5 >> {{ home }}/{{ host.name }}", changes: a line}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page, the code that a run of it ends with, and what it leaves on each host."""
+
+    page: str
+    code: int
+    left: dict[str, str]
+
+
+_TWELVE = "1 3 5 7 8 9 9 10 11"
+_BACK = "1 2 3 4 4 not 2 not 1"
+CASES = {
+    "twelve": Case(PAGE, 0, dict.fromkeys(HOSTS, _TWELVE)),
+    "rescue": Case(RESCUE, 0, dict.fromkeys(HOSTS, "1 2 3 4 5 6 7 8 9")),
+    "undo": Case(UNDO, 10, {"one": _BACK, "two": _BACK, "three": "1 2 3 4 5"}),
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +109,15 @@ class World:
     """A folder with an inventory of three local hosts, the page, the runs, and what the steps write."""
 
     folder: Path
+    case: Case
 
     @classmethod
-    def made(cls, folder: Path) -> World:
+    def made(cls, folder: Path, case: str = "twelve") -> World:
         """Write inventory and page."""
         hosts = "".join(f"    {name}: {{drillyard_state_dir: {folder}/state-{name}}}\n" for name in HOSTS)
         (folder / "hosts.yml").write_text(f"all:\n  vars: {{ansible_connection: local}}\n  hosts:\n{hosts}")
-        (folder / "page.yml").write_text(PAGE)
-        return cls(folder)
+        (folder / "page.yml").write_text(CASES[case].page)
+        return cls(folder, CASES[case])
 
     @property
     def runs(self) -> list[str]:
@@ -88,8 +152,9 @@ class World:
         """What is not as it must be when all is done, or nothing."""
         for name in HOSTS:
             written = (self.folder / name).read_text().split()
-            if written != LEFT:
-                return f"{name} has {written}, expected {LEFT}"
+            expected = self.case.left[name].split()
+            if written != expected:
+                return f"{name} has {written}, expected {expected}"
             state = self.folder / f"state-{name}"
             if left := [str(path) for path in [*state.glob("locks/*"), *state.glob("jobs/*")]]:
                 return f"{name} is left with {left}"

@@ -6,17 +6,19 @@ from agent.cli import main
 from tests.runbook.sweep import World
 
 
-@pytest.mark.parametrize("share", [0.3, 0.7])
-def test_a_run_on_three_hosts_survives_a_kill(tmp_path, share):
-    """Killed part of the way, a run of twelve steps is taken up and every line is written exactly once."""
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    whole.mkdir()
-    cut.mkdir()
-    world = World.made(whole)
-    assert main(world.run) == 0
+@pytest.mark.parametrize(
+    ("case", "shares"), [("twelve", (0.3, 0.7)), ("rescue", (0.4, 0.8)), ("undo", (0.6, 0.75, 0.9))]
+)
+def test_a_run_on_three_hosts_survives_a_kill(tmp_path, case, shares):
+    """Killed part of the way, a run is taken up to the end it would have had, every line written once."""
+    (tmp_path / "whole").mkdir()
+    world = World.made(tmp_path / "whole", case)
+    assert main(world.run) == world.case.code
     assert not world.amiss()
     lines = world.lines()
-    world = World.made(cut)
-    world.killed_at(int(lines * share))
-    assert main(world.resume) == 0
-    assert not world.amiss()
+    for share in shares:
+        (tmp_path / str(share)).mkdir()
+        world = World.made(tmp_path / str(share), case)
+        world.killed_at(int(lines * share))
+        assert main(world.resume) == world.case.code, f"killed at line {int(lines * share)}"
+        assert not world.amiss()

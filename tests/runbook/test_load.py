@@ -1,15 +1,18 @@
 """A page is read whole or refused whole: every fault with its file and line."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from agent import naming
 from agent.errors import BadPage, NotFound
 from agent.language import Words
 from agent.runbook.load import load_page
-from agent.runbook.model import Page
+from agent.runbook.model import Item, Page
 
 WHOLE = """\
 title: {en: Repair, ko: 복구}
@@ -68,7 +71,7 @@ def test_a_whole_page(write):
     assert (page.objectives.rto, page.objectives.rpo, page.objectives.budget) == (1800, 300, 300)
     assert page.params["within"].default == 300
     assert page.params["until"].required
-    assert page.after == ("Write the report", Words("x", "y"))
+    assert page.after == ("Write the report", Item("x", "y"))
     stop = page.steps[0]
     assert stop.arguments == {"within": "{{ within }}"}
     assert (stop.budget, stop.timeout, stop.retry.every, stop.serial) == (30, 60, 2, "30%")
@@ -228,3 +231,19 @@ def test_our_own_pages_are_sound():
 
     for name in pages():
         assert isinstance(load_page(name), Page)
+
+
+def test_a_default_fits_the_action_it_is_handed_to():
+    """As it does where `--set` gives the same: the page would end in its first step else."""
+    seen = set()
+    for name in naming.pages():
+        page = load_page(name)
+        for step in page.every_step():
+            kinds = {each.name: each.kind for each in naming.verb(step.do).params} if step.do else {}
+            for key, value in (step.arguments or {}).items():
+                whole = re.fullmatch(r"\{\{ (\w+) \}\}", str(value))
+                param = page.params.get(whole[1]) if whole else None
+                if param and not param.required and param.default is not None:
+                    msgspec.convert(param.default, kinds[key])
+                    seen.add((page.name, key))
+    assert ("host_lost", "span") in seen

@@ -11,20 +11,21 @@ from agent.record.journal import read_journal
 HOSTS = """all:
   vars: {{ansible_connection: local}}
   hosts:
-    a: {{drillyard_state_dir: {0}/a}}
-    b: {{drillyard_state_dir: {0}/b}}
-    c: {{drillyard_state_dir: {0}/c}}
+    a: {{drillyard_state_dir: {0}/a, drillyard_worker: seoul}}
+    b: {{drillyard_state_dir: {0}/b, drillyard_worker: busan-region}}
+    c: {{drillyard_state_dir: {0}/c, drillyard_worker: seoul}}
 """
 
 
-@pytest.fixture
-def ordered(tmp_path, capsys):
-    """Run a page on three local hosts; return its exit code and its last event."""
+@pytest.fixture(params=["threads", "dask"])
+def ordered(request, tmp_path, capsys):
+    """Run a page on three hosts, from here and from workers; return its exit code and its last event."""
     (tmp_path / "hosts.yml").write_text(HOSTS.format(tmp_path))
+    engine = request.getfixturevalue("cluster").engine if request.param == "dask" else request.param
 
     def run(text: str, *more: str) -> tuple[int, dict]:
         (tmp_path / "page.yml").write_text(text.replace("LOG", str(tmp_path / "log")))
-        arguments = [str(tmp_path / "page.yml"), "-i", str(tmp_path / "hosts.yml")]
+        arguments = [str(tmp_path / "page.yml"), "-i", str(tmp_path / "hosts.yml"), "--engine", engine]
         code = main(["run", *arguments, "--runs", str(tmp_path / "runs"), "--json", *more])
         return code, json.loads(capsys.readouterr().out.splitlines()[-1])
 

@@ -49,7 +49,9 @@ steps:
   - {id: four, when: "two.rc == 7", sh: echo four >> LOG, changes: a line}
 prove:
   - {id: counted, sh: test $(wc -l < LOG) -eq 3, reads: true}
-after: [{en: Write the report, ko: 보고서 작성}]
+after:
+  - {en: Write the report, ko: 보고서 작성}
+  - {en: The log is there, check: {sh: test -s LOG, reads: true}}
 """
 
 
@@ -60,9 +62,10 @@ def test_steps_run_in_order(world, capsys):
     shown = capsys.readouterr().out
     assert "not needed" in shown
     assert "[ ] Write the report" in shown
+    assert "[x] The log is there" in shown
     states = [(line["step"], line["state"]) for line in journal(world) if line["kind"] == "step"]
     assert ("four", "skipped") in states
-    assert states[-1] == ("counted", "done")
+    assert states[-2:] == [("the-log-is-there", "started"), ("the-log-is-there", "done")]
 
 
 def test_events_as_json(world, capsys):
@@ -94,7 +97,7 @@ steps:
     (world / "log.gate").touch()
     assert main(["resume", "latest", "--runs", str(world / "runs")]) == 0
     assert (world / "log").read_text() == "one\ntwo\n"
-    assert main(["resume", "latest", "--runs", str(world / "runs")]) == 50
+    assert main(["resume", "latest", "--runs", str(world / "runs")]) == 22
 
 
 def test_a_kill_at_every_line_of_the_journal_is_survived(world):
@@ -195,6 +198,47 @@ steps:
     assert (world / "log").read_text() == "rescued\nalways\n"
 
 
+def test_what_was_rescued_is_not_begun_again(world):
+    """A run that ends later and is resumed leaves the rescue as it stands, though the block would do now."""
+    arguments = page(
+        world,
+        """
+title: Rescued
+steps:
+  - id: try
+    block:
+      - {id: bad, sh: "echo tried >> LOG; test -e LOG.mended", changes: a line}
+    rescue:
+      - {id: rescued, sh: echo rescued >> LOG, changes: a line}
+  - {id: gate, sh: test -e LOG.gate, changes: passes}
+""",
+    )
+    assert main(arguments) == 10
+    for name in ("log.mended", "log.gate"):
+        (world / name).touch()
+    assert main(["resume", "latest", "--runs", str(world / "runs")]) == 0
+    assert (world / "log").read_text() == "tried\nrescued\n"
+
+
+def test_who_cannot_be_tidied_up_goes_no_further(world):
+    """A failing `always` fails its host, whatever the block came to."""
+    arguments = page(
+        world,
+        """
+title: Always
+steps:
+  - id: try
+    block:
+      - {id: good, sh: echo good >> LOG, changes: a line}
+    always:
+      - {id: tidy, sh: exit 4, changes: nothing}
+  - {id: next, sh: echo next >> LOG, changes: a line}
+""",
+    )
+    assert main(arguments) == 10
+    assert (world / "log").read_text() == "good\n"
+
+
 def test_a_step_is_tried_again(world):
     """`retry` repeats a failing step, and `until` one whose result is not yet right."""
     arguments = page(
@@ -234,44 +278,26 @@ def test_a_plan_changes_nothing(world, capsys):
     assert capsys.readouterr().out == first
 
 
-def test_what_was_done_is_undone_when_a_later_step_fails(world):
-    """Undo runs in reverse order; a resume then does those steps again, and undoes them again."""
-    arguments = page(
-        world,
-        """
-title: Undo
-steps:
-  - {id: one, sh: echo one >> LOG, changes: a line, undo: {sh: echo not one >> LOG, changes: a line}}
-  - {id: two, sh: echo two >> LOG, changes: a line, undo: {sh: echo not two >> LOG, changes: a line}}
-  - {id: gate, sh: test -e LOG.gate, changes: passes}
-""",
-    )
-    once = ["one", "two", "not two", "not one"]
-    resume = ["resume", "latest", "--runs", str(world / "runs")]
-    assert main(arguments) == 10
-    assert (world / "log").read_text().splitlines() == once
-    assert main(resume) == 10
-    assert (world / "log").read_text().splitlines() == once * 2
-    (world / "log.gate").touch()
-    assert main(resume) == 0
-    assert (world / "log").read_text().splitlines() == [*once, *once, "one", "two"]
-
-
 def test_a_person_has_to_agree(world, capsys):
-    """A confirm step without a person or --yes is refused, before anything of it is done."""
+    """A confirm step without a person or --yes ends the run there; what was done stays, to go on from."""
     arguments = page(
         world,
         """
 title: Careful
 steps:
+  - {id: zero, sh: echo zero >> LOG, changes: a line, undo: {sh: echo undone >> LOG, changes: a line}}
   - {id: one, confirm: Really?, sh: echo one >> LOG, changes: a line}
 """,
     )
-    assert main(arguments) == 23
-    assert "Really?" in capsys.readouterr().out
-    assert not (world / "log").exists()
+    assert main(arguments) == 130
+    said = capsys.readouterr().out
+    assert "Really?" in said
+    assert "drillyard resume" in said
+    assert journal(world)[-1]["outcome"] == "stopped"
+    assert main(["resume", "latest", "--runs", str(world / "runs")]) == 130
+    assert (world / "log").read_text() == "zero\n"
     assert main(["resume", "latest", "--runs", str(world / "runs"), "--yes"]) == 0
-    assert (world / "log").read_text() == "one\n"
+    assert (world / "log").read_text() == "zero\none\n"
 
 
 def test_a_block_has_its_when(world):
@@ -305,8 +331,62 @@ steps:
   - {id: two, sh: echo two >> LOG, changes: a line}
 """,
     )
-    assert main([*arguments, "--tags", "first,other"]) == 0
+    assert main([*arguments, "--tags", "first"]) == 0
     assert (world / "log").read_text() == "one\n"
+
+
+def test_a_tag_that_no_step_has_is_refused(world, capsys):
+    """Nothing done is not a recovery: a tag that was mistyped is met before anything is touched."""
+    arguments = page(
+        world, "title: Tags\nsteps:\n  - {id: one, tags: [first], sh: echo one >> LOG, changes: a line}\n"
+    )
+    for verb in ("run", "plan"):
+        assert main([verb, *arguments[1:4], "--tags", "frist"]) == 64
+        assert "Did you mean first?" in capsys.readouterr().err
+    assert main([*arguments, "--tags", "first,zzz"]) == 64
+    assert "It has the tags first." in capsys.readouterr().err
+    assert not (world / "log").exists()
+
+
+TAGGED = """
+title: Tags of a block
+steps:
+  - {id: other, tags: [second], sh: echo other >> LOG, changes: a line}
+  - id: both
+    tags: [first]
+    block:
+      - {id: one, sh: echo one >> LOG, changes: a line}
+      - {id: fails, tags: [breaks], sh: test ! -e LOG.broken, reads: true}
+    rescue: [{id: rescued, sh: echo rescued >> LOG, changes: a line}]
+    always: [{id: tidied, sh: echo tidied >> LOG, changes: a line}]
+prove:
+  - {id: counted, sh: test $(wc -l < LOG) -eq 2, reads: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tags", "broken", "log"),
+    [
+        ("first", False, "one\ntidied\n"),
+        ("first", True, "one\nrescued\ntidied\n"),
+        ("breaks", True, "rescued\ntidied\n"),
+    ],
+)
+def test_a_block_gives_its_tags_to_its_steps(world, tags, broken, log):
+    """What stands in a block is chosen with it; its rescue comes with any of its steps that may fail."""
+    arguments = page(world, TAGGED)
+    if broken:
+        (world / "log.broken").touch()
+    assert main([*arguments, "--tags", tags]) == (0 if log.count("\n") == 2 else 10)
+    assert (world / "log").read_text() == log
+
+
+def test_what_is_proved_is_no_matter_of_tags(world, capsys):
+    """--tags chooses steps, and a recovery that its proof does not hold of is never green."""
+    arguments = page(world, TAGGED)
+    assert main([*arguments, "--tags", "second"]) == 10
+    assert (world / "log").read_text() == "other\n"
+    assert "-eq 2" in capsys.readouterr().out
 
 
 def test_a_value_cannot_break_out_of_its_command(world):

@@ -1,6 +1,8 @@
 """What the person who waits is told."""
 
+import io
 import sys
+import threading
 
 import pytest
 
@@ -38,3 +40,29 @@ def test_a_missing_command_is_named() -> None:
     """Not a traceback."""
     with pytest.raises(EngineMissing, match="drillyard-no-such-command"):
         progress.run("Making", ["drillyard-no-such-command"], None, EngineMissing)
+
+
+class _Terminal(io.StringIO):
+    """A screen that tells when a line on it names two things at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = threading.Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "One … " in text and "Two … " in text:
+            self.both.set()
+        return super().write(text)
+
+
+def test_what_is_done_side_by_side_shares_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal two things under way stand on one line, and each has an end of its own."""
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.Doing("One"), progress.Doing("Two"):
+        assert screen.both.wait(30)
+    assert "setup: Two: done in" in screen.getvalue()
+    assert "setup: One: done in" in screen.getvalue()

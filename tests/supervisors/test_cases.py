@@ -6,13 +6,14 @@ there is without a cluster: SIMULATED. Their answers have the form that a real A
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from agent.errors import BadInventory, BadPage, StepFailed
+from agent.errors import BadInventory, BadPage, NotFound, StepFailed
 from agent.inventory.model import Service, Where
 from agent.secrets import Secret
 from agent.supervisors import service as verbs
@@ -26,7 +27,7 @@ CASES = [
     for supervisor in ("docker", "compose", "kubernetes")
     for case in yaml.safe_load((GOLDEN / supervisor / "cases.yml").read_text())
 ]
-KINDS = {"StepFailed": StepFailed, "BadInventory": BadInventory, "BadPage": BadPage}
+KINDS = {"StepFailed": StepFailed, "BadInventory": BadInventory, "BadPage": BadPage, "NotFound": NotFound}
 
 
 def scripted(answer: Any) -> Any:
@@ -54,4 +55,6 @@ def test_case(supervisor: str, case: dict[str, Any]) -> None:
         for name, value in case.get("found", {}).items():
             said = getattr(found, name)
             assert (list(said) if isinstance(said, tuple) else said) == value
+        assert found == case.get("returns", found)
+        assert "lists" not in case or [asdict(each) for each in found] == case["lists"]
     assert [str(ask) for ask in road.asked if ask.changes] == case.get("changes", [])

@@ -31,8 +31,8 @@ PASSWORD = "tiger-und-katze"
 class Here:
     """A data directory, the server on it while it runs, and what the agent calls it.
 
-    `loud` options of redis-server may be given to `start`; without a unit of systemd it is started and
-    stopped by the test, as the page's own steps would.
+    Options of redis-server may be given to `start`, and `begin_with` is a configuration file to start with;
+    without a unit of systemd it is started and stopped by the test, as the page's own steps would.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,6 +53,7 @@ class Here:
             python=sys.executable,
         )
         self.road = LocalRoad(Host(name="here", road="local", state_dir=str(folder / "state")))
+        self.begin_with = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._quiet = threading.Event()
 
@@ -94,7 +95,16 @@ class Here:
 
     def begin(self, *options: str) -> bool:
         """Start the server; return whether it came up."""
-        words = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.data)]
+        words = [
+            "redis-server",
+            *filter(None, [self.begin_with]),
+            "--port",
+            "0",
+            "--unixsocket",
+            self.socket,
+            "--dir",
+            str(self.data),
+        ]
         words += [
             "--save",
             "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 
 import msgspec
 import pytest
@@ -32,10 +31,10 @@ def test_settings_have_defaults_and_are_checked() -> None:
         Redis.of(Service("redis", "r1", "systemd", "u", {"password": "secret"}))
 
 
-def test_a_wrong_password_is_refused_before_anything(here: Here) -> None:
+def test_a_wrong_password_is_refused_before_anything(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not accept our password is an error of its own, for every look."""
     here.start()
-    os.environ["DRILLYARD_TEST_OTHER"] = "wrong"
+    monkeypatch.setenv("DRILLYARD_TEST_OTHER", "wrong")
     system = here.with_settings(password=Secret("env", "DRILLYARD_TEST_OTHER", "tests"))
     for action in (redis.status, redis.inspect, redis.prove, redis.count):
         with pytest.raises(ServiceRefused, match="another password"):
@@ -61,6 +60,13 @@ def test_a_wrong_password_is_refused_before_anything(here: Here) -> None:
 def test_words_decide_not_exit_codes(done: Done, reply: Reply) -> None:
     """redis-cli ends with 0 on most errors: its words are read."""
     assert read(Redis("r1"), done).state == reply.state
+
+
+def test_a_container_that_ends_while_it_is_asked_is_down() -> None:
+    """Its redis-cli is killed with it and says nothing; on a host that would be something else."""
+    killed = Done(137, b"", b"")
+    assert read(Redis("r2", container="c"), killed).state == "down"
+    assert read(Redis("r1"), killed).state == "error"
 
 
 def test_status_of_a_well_and_of_a_dead_server(here: Here) -> None:

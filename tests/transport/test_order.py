@@ -17,8 +17,8 @@ OTHER = Me("operator", 1000, "/home/operator", limits=False)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_different_jobs_have_different_folders(one, other):
-    """A job's folder has a plain name, and no two jobs share one."""
+def test_different_jobs_have_different_files(one, other):
+    """A job's files have plain names, and no two jobs share one."""
     names = []
     for name in (one, other):
         if name.strip("."):

@@ -40,9 +40,9 @@ def test_a_claim_that_could_not_be_written_begins_nothing(tmp_path):
     """Where the disk was full when a job was claimed nothing has run, and it runs once there is room."""
     road = open_road(Host("here", road="local", state_dir=str(tmp_path)))
     ask = Sh("touch", tmp_path / "ran", changes="leaves a file")
-    folder = Path(job_of(ask, "a", str(tmp_path), road._arrive()).path)
-    folder.mkdir(parents=True)
-    (folder / "1.pid").touch()
+    job = job_of(ask, "a", str(tmp_path), road._arrive())
+    Path(job.folder).mkdir(parents=True)
+    Path(f"{job.path}.1.pid").touch()
     with pytest.raises(StepFailed, match=r"was not begun.*is the disk full"):
         road.run(ask, job="a")
     assert not (tmp_path / "ran").exists()

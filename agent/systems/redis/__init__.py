@@ -1,20 +1,26 @@
 """Redis: every verb a page, a check or a backup can use on a Redis server.
 
 The verbs stand here with what they promise; how each goes about it stands in `look.py` (what is wrong),
-`symptoms.py` (its name), `repair.py` (changes), `claims.py` (what must hold) and `copies.py` (copies of the
-running database).
+`loss.py` (whether all is gone), `symptoms.py` (its name), `repair.py` (changes), `claims.py` (what must
+hold), `copies.py` (copies of the running database), `warm.py` (how its caches do), `memory.py` (how full it
+is) and `relief.py` (room for it).
 """
 
 from __future__ import annotations
 
 from agent.systems import Vitals
-from agent.systems.redis import claims, copies, look, repair, symptoms
+from agent.systems.redis import claims, copies, look, loss, memory, relief, repair, symptoms, warm
 from agent.systems.redis.claims import Proof, Status
 from agent.systems.redis.copies import Checked, Dumped
 from agent.systems.redis.look import Copy, Look
+from agent.systems.redis.loss import Loss
+from agent.systems.redis.memory import Memory
+from agent.systems.redis.relief import Kept as KeptLimit
+from agent.systems.redis.relief import Raised, Relieved, Swept
 from agent.systems.redis.repair import Cut, Kept, Rebuilt, Room
 from agent.systems.redis.server import Redis
 from agent.systems.redis.symptoms import SYMPTOMS as SYMPTOMS
+from agent.systems.redis.warm import Warmth
 from agent.transport.ask import Action
 
 
@@ -58,9 +64,21 @@ def cut(redis: Redis, file: str, at: int) -> Action[Cut]:
     return (yield from repair.cut(redis, file, at))
 
 
-def rebuild(redis: Redis, copy: Copy | None = None, started_empty: bool = False) -> Action[Rebuilt]:
+def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
+    """Tell whether all data is gone, and choose what is put back: `copy`, or a newer dump.rdb left behind."""
+    return (yield from loss.find_loss(redis, copy))
+
+
+def make_place(redis: Redis) -> Action[None]:
+    """Make the data directory where it is gone with everything in it; one that is there stays as it is."""
+    return (yield from repair.make_place(redis))
+
+
+def rebuild(
+    redis: Redis, copy: Copy | None = None, started_empty: bool = False, lost: bool = False
+) -> Action[Rebuilt]:
     """Rebuild the log beside the damaged one with a throwaway server: what loses least, with its report."""
-    return (yield from repair.rebuild(redis, copy, started_empty))
+    return (yield from repair.rebuild(redis, copy, started_empty, lost))
 
 
 def promote(redis: Redis, kept: str) -> Action[str]:
@@ -88,19 +106,59 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
     return (yield from claims.prove(redis, at_least))
 
 
-DUMP_SUFFIX = ".rdb"
+def prove_back(redis: Redis, copy: Copy | None = None) -> Action[str]:
+    """Prove that the server goes on from the copy that was put back, by its mark; return its mark."""
+    return (yield from claims.prove_back(redis, copy))
 
 
-def dump_needs(redis: Redis) -> Action[int]:
-    """Return how many bytes a copy may have, from above: what the data takes in memory."""
-    return (yield from copies.needs(redis))
+def watch_warm(redis: Redis, usual: dict[str, float] | None = None, within: float = 120) -> Action[Warmth]:
+    """Watch until misses are as `usual` (a backup's miss_rate); fails where they are not `within` seconds."""
+    return (yield from warm.watch_warm(redis, usual or {}, within))
 
 
-def dump(redis: Redis, into: str, name: str) -> Action[Dumped]:
-    """Copy the running database to the file `into`, with a mark its log holds at the same instant."""
-    return (yield from copies.dump(redis, into, name))
+def measure_memory(redis: Redis) -> Action[Memory]:
+    """Measure memory of server and host, sample the keys, and advise; nothing is changed."""
+    return (yield from memory.measure(redis))
 
 
-def check_dump(redis: Redis, path: str, mark: str = "", depth: str = "restored") -> Action[Checked]:
+def raise_maxmemory(redis: Redis, to: str) -> Action[Raised]:
+    """Raise maxmemory to that size (`4gb`) within what the host has; beyond it fails and changes nothing."""
+    return (yield from relief.raise_maxmemory(redis, to))
+
+
+def sweep(redis: Redis, pattern: str = "temp:*", within: float = 240, share: float = 0.5) -> Action[Swept]:
+    """Delete the keys of a pattern by SCAN and UNLINK in small steps, so that nobody else has to wait."""
+    return (yield from relief.sweep(redis, pattern, within, share))
+
+
+def keep_limit(redis: Redis) -> Action[KeptLimit]:
+    """Have the present maxmemory outlive a restart, in the server's configuration file."""
+    return (yield from relief.keep_limit(redis))
+
+
+def prove_relieved(redis: Redis) -> Action[Relieved]:
+    """Prove that writes are taken again and at most nine tenths of maxmemory are used."""
+    return (yield from relief.prove_relieved(redis))
+
+
+def prove_limit_kept(redis: Redis) -> Action[int]:
+    """Prove that the next start brings the present maxmemory."""
+    return (yield from relief.prove_limit_kept(redis))
+
+
+DUMPS = {"full": ".rdb", "aof": ".aof.tar"}
+
+
+def dump_needs(redis: Redis, kind: str = "full") -> Action[int]:
+    """Return how many bytes a copy may have, from above."""
+    return (yield from copies.needs(redis, kind))
+
+
+def dump(redis: Redis, into: str, name: str, kind: str = "full") -> Action[Dumped]:
+    """Copy the running database, or its log, to the file `into`, up to a mark of ours that it holds."""
+    return (yield from copies.dump(redis, into, name, kind))
+
+
+def check_dump(redis: Redis, copy: Copy, depth: str = "restored") -> Action[Checked]:
     """Check a copy: `opens` by its own checker, `restored` by a throwaway server that loads and counts it."""
-    return (yield from copies.check_dump(redis, path, mark, depth))
+    return (yield from copies.check_dump(redis, copy, depth))

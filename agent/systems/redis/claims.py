@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import ProofFailed
+from agent.systems.redis.look import Copy
 from agent.systems.redis.server import Redis, ask, info, read
 from agent.transport.ask import Action, Clock, Done, Sh, Until
 
@@ -126,7 +127,7 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
     _claim(redis, "its append-only file is on", state["aof_enabled"] == "1", "it is off")
     written = state["aof_last_write_status"]
     _claim(redis, "it writes its append-only file", written == "ok", written)
-    files: Done = yield Sh(_FILES, redis.manifest, redis.user, script=True, sudo=True)
+    files: Done = yield Sh(_FILES, redis.manifest, redis.user.partition(":")[0], script=True, sudo=True)
     _claim(redis, "its files are there and are its own", not files.text, files.text)
     keys = yield from count(redis, at_least)
     return Proof(
@@ -139,6 +140,19 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
         ),
         keys=keys,
     )
+
+
+def prove_back(redis: Redis, copy: Copy | None) -> Action[str]:
+    """Prove that the server goes on from the copy that was put back; return the mark it holds.
+
+    Raises:
+        ProofFailed: it does not hold the copy's mark nor a later one.
+    """
+    mark = (yield from ask(redis, "GET", "drillyard:mark")).text
+    if copy and copy.mark:
+        held = f"it holds {mark or 'no mark'} and not {copy.mark}"
+        _claim(redis, f"it goes on from {copy.id}", mark >= copy.mark, held)
+    return mark
 
 
 def _claim(redis: Redis, claim: str, holds: bool, found: str) -> None:

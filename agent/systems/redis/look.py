@@ -15,13 +15,19 @@ _FEW = 0.1
 
 @dataclass(frozen=True)
 class Copy:
-    """A backup as a page hands it over: where it lies and the mark it carries."""
+    """A backup as a page hands it over: where it lies, its kind, the mark it carries, what it holds.
+
+    `usual` are Redis's own figures when it was taken: miss_rate, ops_per_second.
+    """
 
     id: str
     path: str
     mark: str = ""
     sha256: str = ""
     taken_at: str = ""
+    kind: str = "full"
+    contents: dict[str, int] = field(default_factory=dict)
+    usual: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Look:
     `remedy` is none, owner (only owner or mode are wrong), cut (the end is torn, nothing follows), rebuild,
     or rescue (the server is whole, its files are not). `keys` is what the server holds, -1 where it cannot
     say; `keys_in_log` what its log leads to, about. The `cut_` figures are what a cut at the first damage
-    would lose; `cut_seconds` is 0 where the log carries no times.
+    would lose; `cut_seconds` is 0 where the log carries no times. `gone`: no file of the log is left.
     """
 
     remedy: str
@@ -49,6 +55,7 @@ class Look:
     cut_seconds: int = 0
     started_empty: bool = False
     copy: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def inspect(redis: Redis, copy: Copy | None = None) -> Action[Look]:
     Raises:
         ServiceRefused: the server does not accept our password.
     """
-    reply = yield from _settled(redis)
+    reply = yield from settled(redis)
     spec: dict[str, Any] = {"do": "inspect", "sample": _SAMPLE}
     if copy:
         spec["copy"] = copy.path
@@ -89,7 +96,7 @@ def inspect(redis: Redis, copy: Copy | None = None) -> Action[Look]:
     return judge(Findings(files, alive, copy, tuple(_damage(files))))
 
 
-def _settled(redis: Redis) -> Action[Reply]:
+def settled(redis: Redis) -> Action[Reply]:
     """Return the answer to PING once the server is no longer busy loading."""
     reply = yield from ask(redis, "PING")
     if reply.state != "loading":
@@ -171,7 +178,13 @@ def judge(found: Findings) -> Look:
         cut_seconds=cut["seconds"],
         started_empty=empty,
         copy=found.copy.id if found.copy else "",
+        gone=nothing_left(files),
     )
+
+
+def nothing_left(files: dict[str, Any]) -> bool:
+    """Return whether there is no manifest, no base and no log: whatever there was is gone."""
+    return bool(files["manifest"] == "missing" and files["base"]["state"] == "missing" and not files["files"])
 
 
 def _remedy(found: Findings) -> tuple[str, list[str], bool]:

@@ -48,10 +48,17 @@ find . -type f | wc -l
 _OWNER = """\
 # give the files back to their user
 set -eu
-chown -c "$2:" "$1"
+chown -c "$2" "$1"
 chmod -c u+rwx "$1"
-if [ -e "$1/$3" ]; then chown -cR "$2:" "$1/$3"; chmod -cR u+rwX "$1/$3"; fi
-if [ -e "$1/$4" ]; then chown -c "$2:" "$1/$4"; fi
+if [ -e "$1/$3" ]; then chown -cR "$2" "$1/$3"; chmod -cR u+rwX "$1/$3"; fi
+if [ -e "$1/$4" ]; then chown -c "$2" "$1/$4"; fi
+"""
+
+_PLACE = """\
+# make the data directory where it is gone
+set -eu
+[ -d "$1" ] || { mkdir -p "$1"; chmod 750 "$1"; }
+chown "$2" "$1"
 """
 
 # Each line may have been done by a run that was killed: a second one goes on where that one stopped.
@@ -206,7 +213,7 @@ def fix_owner(redis: Redis) -> Action[int]:
     done: Done = yield Sh(
         _OWNER,
         redis.data_dir,
-        redis.user,
+        redis.owner,
         redis.aof_dir,
         redis.rdb_name,
         script=True,
@@ -247,10 +254,26 @@ def cut(redis: Redis, file: str, at: int) -> Action[Cut]:
     return Cut(file, at, int(before.text) - at)
 
 
-def rebuild(redis: Redis, copy: Copy | None = None, started_empty: bool = False) -> Action[Rebuilt]:
+def make_place(redis: Redis) -> Action[None]:
+    """Make the data directory where it is gone with everything in it; one that is there stays as it is."""
+    yield Sh(
+        _PLACE,
+        redis.data_dir,
+        redis.owner,
+        script=True,
+        sudo=True,
+        changes=f"makes {redis.data_dir}",
+        again="safe",
+    )
+
+
+def rebuild(
+    redis: Redis, copy: Copy | None = None, started_empty: bool = False, lost: bool = False
+) -> Action[Rebuilt]:
     """Rebuild the log in a folder beside it with a throwaway server; the data directory is only read.
 
-    `copy` is the backup to stand on or to fill from, `started_empty` what the inspection said.
+    `copy` is the backup to stand on or to fill from, `started_empty` what the inspection said. With `lost`
+    the files were gone: the copy is put below what was written since.
 
     Raises:
         StepFailed: no way led to files that a server accepts; the sentence has the reason of each.
@@ -259,6 +282,7 @@ def rebuild(redis: Redis, copy: Copy | None = None, started_empty: bool = False)
         "work": redis.work,
         "copy": msgspec.to_builtins(copy) if copy else None,
         "started_empty": started_empty,
+        "lost": lost,
         "timeout": 1500,
     }
     found = yield from payload(
@@ -283,7 +307,7 @@ def promote(redis: Redis, kept: str) -> Action[str]:
         redis.aof_dir,
         redis.work,
         kept,
-        f"{redis.user}:",
+        redis.owner,
         f"{redis.aof_name}.manifest",
         script=True,
         sudo=True,

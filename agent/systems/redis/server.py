@@ -14,6 +14,10 @@ from agent.secrets import Secret
 from agent.transport.ask import Action, Done, Sh
 
 NO_PASSWORD = ("NOAUTH", "WRONGPASS", "NOPERM", "AUTH failed")
+_NOBODY = ("Could not connect", "Connection refused", "Connection reset")
+_NO_CONTAINER = ("is not running", "is restarting", "No such container", "cannot exec in a stopped")
+_ENDED_WITH_IT = 137
+"""How redis-cli ends where the container in which it was asking ends: killed, and without a word."""
 _ERRORS = ("ERR ", "MISCONF", "OOM ", "READONLY", "BUSY", "MASTERDOWN", "EXECABORT", "WRONGTYPE")
 
 
@@ -22,7 +26,12 @@ class Redis:
     """A Redis server: where it listens, where its files lie, whose they are.
 
     `socket` is a unix socket to use instead of address and port. `data_dir` holds `aof_dir` and dump.rdb;
-    `backup_dir` is where copies go, on another volume.
+    `backup_dir` is where copies go, on another volume; `user` is whose the files are (`redis`, or numbers
+    such as 999:1000).
+
+    `container` is the container it runs in, "" = on the host itself: then redis-cli runs inside of it,
+    address and port are those inside, and Redis's other programs are those of its image. `data_dir` is the
+    data's folder on the host all the same, `container_dir` the same folder as the container sees it.
     """
 
     host: str
@@ -38,20 +47,27 @@ class Redis:
     user: str = "redis"
     backup_dir: str = "/backup"
     python: str = "python3"
+    container: str = ""
+    container_dir: str = "/data"
 
     @classmethod
     def of(cls, service: Service) -> Redis:
         """Read the settings of an inventory's service.
 
+        Where docker supervises it, its programs are those of its container; `programs: host` has them run on
+        the host.
+
         Raises:
             BadInventory: a setting has the wrong type, or the password is written out.
         """
         default = cls(host=service.host)
+        inside = service.text("programs", service.supervisor) == "docker"
         return cls(
             host=service.host,
             unit=service.unit,
             port=service.number("port", default.port),
             password=service.secret("password"),
+            container=service.unit if inside else "",
             **{
                 name: service.text(name, getattr(default, name))
                 for name in (
@@ -64,6 +80,7 @@ class Redis:
                     "user",
                     "backup_dir",
                     "python",
+                    "container_dir",
                 )
             },
         )
@@ -79,6 +96,12 @@ class Redis:
         return f"{self.files}/{self.aof_name}.manifest"
 
     @property
+    def owner(self) -> str:
+        """Whose the files are, as chown wants it."""
+        first, _, group = self.user.partition(":")
+        return f"{first}:{group or (first if first.isdigit() else '')}"
+
+    @property
     def work(self) -> str:
         """The folder a rebuild works in, on the data directory's own file system."""
         return f"{self.data_dir}/drillyard-rebuild"
@@ -89,23 +112,44 @@ class Redis:
         The password travels as REDISCLI_AUTH. Its exit code says little (0 on most errors, 1 with -e on
         some): `answer` below reads the text.
         """
-        where = ("-s", self.socket) if self.socket else ("-h", self.address, "-p", str(self.port))
-        secrets = {"REDISCLI_AUTH": self.password} if self.password else {}
         return Sh(
-            "redis-cli",
+            *self.cli_words,
             *(("-e",) if not lines else ()),
-            *where,
             *words,
             stdin=lines.encode(),
-            secrets=secrets,
-            ok=(0, 1),
+            secrets=self.secrets,
+            ok=(0, 1, 126, _ENDED_WITH_IT),
+            sudo=bool(self.container),
             **options,
         )
+
+    def beside(self, script: str, *words: str, **options: Any) -> Sh:
+        """Return the ask that runs a shell script where the server runs: on the host, or in its container."""
+        if not self.container:
+            return Sh(script, *words, script=True, sudo=True, **options)
+        inside = ("docker", "exec", "-i", self.container, "sh", "-c", script, "sh")
+        return Sh(*inside, *words, sudo=True, **options)
+
+    @property
+    def cli_words(self) -> tuple[str, ...]:
+        """The command line of redis-cli, its password being in the environment."""
+        where = ("-s", self.socket) if self.socket else ("-h", self.address, "-p", str(self.port))
+        if not self.container:
+            return ("redis-cli", *where)
+        named = ("-e", "REDISCLI_AUTH") if self.password else ()
+        return ("docker", "exec", "-i", *named, self.container, "redis-cli", *where)
+
+    @property
+    def secrets(self) -> dict[str, Secret]:
+        """What redis-cli needs in its environment."""
+        return {"REDISCLI_AUTH": self.password} if self.password else {}
 
     def run(self, name: str, spec: dict[str, Any], **options: Any) -> Sh:
         """Return the ask that has the payload program `name` do what `spec` says, as root."""
         place = {"data_dir": self.data_dir, "aof_dir": self.aof_dir, "aof_name": self.aof_name}
-        words = msgspec.json.encode({**place, "user": self.user, **spec}).decode()
+        lent = {"programs": {"container": self.container, "inside": self.container_dir}}
+        whole = {**place, "user": self.user, **(lent if self.container else {}), **spec}
+        words = msgspec.json.encode(whole).decode()
         return Sh(self.python, "-I", "-", words, stdin=program(name), sudo=True, **options)
 
 
@@ -135,12 +179,15 @@ def read(redis: Redis, done: Done) -> Reply:
             f"{redis.host}: Redis expected another password than the inventory's: {done.complaint}.",
             do="Correct the password that the inventory refers to; nothing was changed.",
         )
-    if "Could not connect" in said or "Connection refused" in said or "Connection reset" in said:
+    nobody = (*_NOBODY, *(_NO_CONTAINER if redis.container else ()))
+    if any(words in said for words in nobody):
         return Reply("down", done.complaint)
+    if redis.container and done.rc == _ENDED_WITH_IT:
+        return Reply("down", "its container ended while it was being asked")
     if done.text.startswith("LOADING") or "LOADING Redis" in said:
         return Reply("loading", done.text)
     failed = done.text.startswith(_ERRORS) or (done.rc != 0)
-    return Reply("error" if failed else "ok", done.text or done.complaint)
+    return Reply("error", done.text or done.complaint) if failed else Reply("ok", done.text)
 
 
 def ask(redis: Redis, *words: str) -> Action[Reply]:

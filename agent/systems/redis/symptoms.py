@@ -8,6 +8,7 @@ from dataclasses import replace
 from agent.errors import ServiceRefused, TimedOut
 from agent.systems import DEGRADED, DOWN, Symptom, Vitals
 from agent.systems.redis.claims import Status, status
+from agent.systems.redis.copies import mark_of
 from agent.systems.redis.look import Look, inspect
 from agent.systems.redis.server import Redis, info, tell
 from agent.transport.ask import Action
@@ -24,6 +25,12 @@ _TABLE = (
         "redis.password-refused", DOWN, "Redis does not accept our password", "Redis가 비밀번호를 거부함"
     ),
     Symptom("redis.loading", DEGRADED, "Redis is still loading its data", "Redis가 데이터를 읽는 중"),
+    Symptom(
+        "redis.data-lost",
+        DOWN,
+        "Redis is down and no file of its data is left",
+        "Redis가 중단되고 데이터 파일이 없음",
+    ),
     Symptom("redis.log-torn", DOWN, "The end of the append-only file is torn", "AOF의 끝이 깨짐"),
     Symptom("redis.log-damaged", DOWN, "The append-only file is damaged", "AOF 파일이 손상됨"),
     Symptom(
@@ -80,19 +87,25 @@ def diagnose(redis: Redis) -> Action[Vitals]:
     except ServiceRefused as error:
         return _only("redis.password-refused", error.sentence)
     found = yield from inspect(redis)
-    config = yield from _config(redis) if says.up and not says.loading else _nothing()
+    asked = says.up and not says.loading
+    config = yield from _config(redis) if asked else _nothing()
     return Vitals(
         up=says.up,
         reads=says.reads,
         writes=says.writes,
         data="sound" if found.remedy == "none" else found.remedy,
         symptoms=tuple(judge(says, found, config)),
+        mark=(yield from mark_of(redis)) if asked else None,
+        clock=float((yield from tell(redis, "TIME")).split()[0]) if asked else None,
     )
 
 
 def judge(says: Status, found: Look, config: Mapping[str, str]) -> Iterator[Symptom]:
     """Yield the symptoms of what was seen, the worst kinds first; `config` may be empty. Pure."""
     why = "; ".join(found.reasons)
+    if not says.up and found.gone:
+        yield _seen("redis.data-lost", says.symptoms[0] if says.symptoms else "")
+        return
     if not says.up:
         yield _seen("redis.down", says.symptoms[0] if says.symptoms else "")
     if says.loading:

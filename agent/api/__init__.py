@@ -1,0 +1,1 @@
+"""The Admin API: backups and restores of one service over HTTP, as the command line does them."""

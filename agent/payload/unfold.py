@@ -1,0 +1,160 @@
+"""A set of backup files made into data again, in a folder of its own, and held to what its manifest says."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from agent.payload import durable, pages, rows, tarball, united, vectors
+from agent.payload.durable import Refuse
+from agent.payload.kept_set import FULL, KeptSet, Place, bond_of, faults
+from agent.payload.united import Link
+
+
+def needs(place: Place, sets: list[KeptSet], element: str) -> int:
+    """Return how many bytes an element takes up when it is unfolded, from above."""
+    last = sets[-1].parts[element]
+    if element == "files":
+        held = (*last.holds["files"].values(), *last.holds.get("waiting", {}).values())
+        return sum(int(each[0]) for each in held) * 2
+    if last.unpacked:
+        return max(last.unpacked, *(each.parts[element].unpacked for each in sets))
+    # A .gz ends with the size of what it holds, up to 4 GiB; zeros can make it a thousandfold.
+    path = place.backups / sets[0].parts[element].path
+    told = int.from_bytes(path.read_bytes()[-4:], "little")
+    while told < path.stat().st_size // 2:
+        told += 1 << 32
+    return told + sum(20 * each.parts[element].bytes for each in sets[1:])
+
+
+def unfold(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Path:
+    """Make an element of the last of `sets` below `folder`, not yet synced, and return where it is.
+
+    Raises:
+        Refuse: a file is not what it should be; the sentence says which and why.
+    """
+    for each in sets:
+        why = faults(place, each, (element,))
+        if why:
+            raise Refuse(why)
+        path = place.backups / each.parts[element].path
+        taken = tarball.moment(path)
+        if taken != int(each.taken):
+            older = "older" if taken < each.taken else "newer"
+            raise Refuse(
+                f"{path.name} is {older} than it says: it was taken {abs(taken - int(each.taken))} s apart"
+            )
+    if sets[0].parts[element].form != FULL:
+        raise Refuse(f"{sets[0].id} is an increment without its base")
+    return _files(place, sets, folder) if element == "files" else _database(place, sets, element, folder)
+
+
+def _database(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Path:
+    first = place.backups / sets[0].parts[element].path
+    if element == "sqlite":
+        found = target = folder / place.database
+        total = tarball.unzip(first, target)
+    else:
+        found = folder / place.chroma
+        sums = tarball.unpack(first, folder)
+        target, name = found / "chroma.sqlite3", f"{place.chroma}/chroma.sqlite3"
+        if set(sums) != {name}:
+            raise Refuse(
+                f"{first.name} should hold {name} alone, found {', '.join(sorted(sums)[:3]) or 'nothing'}"
+            )
+        total = sums[name]
+    _held(sets[0], element, total)
+    for each in sets[1:]:
+        led_to = pages.apply(place.backups / each.parts[element].path, target, total)
+        total = each.parts[element].sum
+        if led_to != total:
+            raise Refuse(f"{each.id}'s manifest and its increment of {element} lead to different databases")
+    if len(sets) > 1:
+        # Each says what it goes on from and leads to: the last sum vouches for all of them.
+        _held(sets[-1], element, durable.digest(target))
+    return found
+
+
+def _held(each: KeptSet, element: str, total: str) -> None:
+    if total != each.parts[element].sum:
+        raise Refuse(
+            f"what {Path(each.parts[element].path).name} unpacks to is not the database it was made of"
+        )
+
+
+def _files(place: Place, sets: list[KeptSet], folder: Path) -> Path:
+    found = folder / place.files
+    found.mkdir(parents=True)
+    sums: dict[str, str] = {}
+    for each in sets:
+        sums.update(tarball.unpack(place.backups / each.parts["files"].path, folder))
+    holds = sets[-1].parts["files"].holds
+    wanted = {f"{place.files}/{name}": said for name, said in holds["files"].items()}
+    wanted |= holds.get("waiting", {})
+    for name, (_, _, total) in wanted.items():
+        if sums.get(name) != total:
+            what = "is not the file it was made of" if name in sums else "is missing"
+            raise Refuse(f"{name} of {sets[-1].id} {what}")
+    for name in set(sums) - set(wanted):
+        (folder / name).unlink()
+    return found
+
+
+def vouched(kept: KeptSet, link: Link) -> bool:
+    """Return whether what was unfolded is known to hold what its manifest says, by its SHA-256 alone.
+
+    It has that SHA-256, or it would not have been unfolded; and what the manifest says was read from bytes
+    of that SHA-256 when they were taken, which SQLite called sound.
+    """
+    return bool(kept.bond) and kept.bond == bond_of(kept, link.__dict__)
+
+
+def differs(kept: KeptSet, element: str, found: Path) -> str:
+    """Return in which way what was unfolded is not what its manifest says; empty where it is the same.
+
+    Files were held to it while they were unfolded.
+    """
+    if element == "files":
+        return ""
+    path = found / "chroma.sqlite3" if element == "chromadb" else found
+    try:
+        with rows.opened(path) as database:
+            return rows.unsound(database, keys=element == "sqlite") or _content(kept, element, database)
+    except (sqlite3.Error, Refuse) as error:
+        return str(error)
+
+
+def _content(kept: KeptSet, element: str, database: sqlite3.Connection) -> str:
+    said = kept.parts[element].holds
+    if element == "chromadb":
+        found: dict[str, Any] = {
+            name: vectors.told(each) for name, each in vectors.collections(database).items()
+        }
+        return _other("collection", said["collections"], found)
+    if rows.schema(database) != said["schema"]:
+        return "its schema is not the one in its manifest"
+    return _other("table", said["tables"], rows.tables(database, rows.by_of(said["tables"])))
+
+
+def _other(what: str, said: dict[str, Any], found: dict[str, Any]) -> str:
+    for name in sorted({*said, *found}):
+        if said.get(name) != found.get(name):
+            return f"{what} {name} does not hold what its manifest says"
+    return ""
+
+
+def apart(kept: KeptSet, link: Link, found: dict[str, Path]) -> str:
+    """Return what is not united in what was unfolded, beyond what its manifest already says."""
+    if "sqlite" not in found or len(found) < 2:
+        return ""
+    with rows.opened(found["sqlite"]) as database:
+        known = united.rows_of(database, link)
+    ids = None
+    if "chromadb" in found:
+        with rows.opened(found["chromadb"] / "chroma.sqlite3") as chroma:
+            ids = set(vectors.collections(chroma).get(link.collection, {}))
+    held = kept.parts["files"].holds["files"] if "files" in found else None
+    sums = None if held is None else {name: str(each[2]) for name, each in held.items()}
+    now = united.apart(known, ids, sums)
+    return "" if now == kept.united else united.said(now)

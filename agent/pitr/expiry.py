@@ -1,0 +1,254 @@
+"""Which deletes are those of a TTL index: of documents that were due, so that a sweep is no wrong query.
+
+A delete names its document and says nothing of it. So the log is read backwards until it is known of each
+what its date was, and what is left is looked up in the base.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Any, TypeAlias
+
+from bson import Timestamp
+
+from agent.pitr import instant
+from agent.pitr.catalog import Entry, entry_of, from_json
+from agent.pitr.elements import ARRAY, element, fields, id_of, inner, text, value
+from agent.pitr.log import CATALOG, Change, Span, changes, prove, read, span
+from agent.pitr.manifest import Manifest
+from agent.pitr.merge import Piece, split
+from agent.pitr.reach import stretches
+from agent.pitr.store import Timeline
+
+Place: TypeAlias = "tuple[str, bytes]"
+"""Namespace and element `_id`."""
+
+_DATE = 0x09
+_date_of = Struct("<q").unpack
+# A server removes what is due at a whole second of its own, and writes down the time a little later.
+_SLACK = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A TTL index: the path of its field, and how many seconds after that date a document is due."""
+
+    path: tuple[bytes, ...]
+    seconds: float
+
+
+@dataclass
+class Due:
+    """The deletes of documents that were due; `counts` are theirs by namespace, with the index's field."""
+
+    deletes: set[tuple[Timestamp, Place]] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def has(self, change: Change) -> bool:
+        """Return whether a change is one of them."""
+        return change.kind == "delete" and (change.at, _place(change)) in self.deletes
+
+
+@dataclass(frozen=True)
+class _Delete:
+    at: Timestamp
+    wall: float
+
+
+def due_deletes(timeline: Timeline, start: Timestamp, end: Timestamp, of: Collection[str]) -> Due:
+    """Return which deletes in the collections `of`, after `start` and until `end`, were of what was due.
+
+    A TTL index is known that was there at the base before `start`, or was changed since `start`.
+
+    Raises:
+        BackupDamaged: a segment or the base is missing or damaged.
+    """
+    base = _base(timeline, start)
+    rules = _rules(timeline, base, start, end, of)
+    due = Due()
+    if rules:
+        search = _Search(rules, due, start)
+        for some in _backwards(timeline, min(base.started(), start) if base else start, end):
+            search.read(list(some))
+            if search.over(some.begins):
+                break
+        search.look_up(base)
+    return due
+
+
+def _base(timeline: Timeline, start: Timestamp) -> Manifest | None:
+    found, _ = stretches(timeline)
+    bases = sorted((base for each in found for base in each.bases), key=lambda base: base.ended())
+    return next((base for base in reversed(bases) if base.ended() <= start), bases[0] if bases else None)
+
+
+def _rules(
+    timeline: Timeline, base: Manifest | None, start: Timestamp, end: Timestamp, of: Collection[str]
+) -> dict[str, set[Rule]]:
+    """Return the TTL indexes that collections had at any time, as base and log tell them."""
+    entries = [each for each in base.entries() if each.namespace in of] if base else []
+    for change in changes(timeline, start, end):
+        if change.kind == CATALOG:
+            said = json.loads(change.event["entries"])
+            entries += [each for each in map(_entry, said) if each.namespace in of]
+    rules: dict[str, set[Rule]] = defaultdict(set)
+    for entry in entries:
+        rules[entry.namespace] |= set(_of_entry(entry))
+    return {namespace: found for namespace, found in rules.items() if found}
+
+
+def _entry(said: Any) -> Entry:
+    return entry_of(from_json(said))
+
+
+def _of_entry(entry: Entry) -> Iterator[Rule]:
+    for index in entry.indexes:
+        after, key = _seconds(index.get("expireAfterSeconds")), list(index["key"])
+        if after is not None and len(key) == 1:
+            yield Rule(tuple(key[0].encode().split(b".")), after)
+    after = _seconds(entry.options.get("expireAfterSeconds"))
+    if after is not None and "clusteredIndex" in entry.options:
+        yield Rule((b"_id",), after)
+
+
+def _seconds(said: Any) -> float | None:
+    """Return a time to live; None where none is said, or that it is off."""
+    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
+        return None
+    return float(said)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """A stretch of the log that begins behind the moment `begins`."""
+
+    begins: Timestamp
+    changes: Iterable[Change]
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+
+def _backwards(timeline: Timeline, start: Timestamp, end: Timestamp) -> Iterator[_Some]:
+    """Yield the stretches of the log between two moments, the newest first, each in its own order."""
+    found = span(timeline, start, end)
+    if found.open:
+        last = found.segments[-1].last if found.segments else start
+        yield _Some(last, (each for each in read(Span((), found.open), start) if each.at <= end))
+    for segment in reversed(found.segments):
+        one = Span((segment,), None)
+        prove(one)
+        begins = max(start, instant.below(segment.first))
+        yield _Some(begins, (each for each in read(one, begins) if each.at <= end))
+
+
+class _Search:
+    """Deletes whose document's date is not known yet, and what the log says of it."""
+
+    def __init__(self, rules: dict[str, set[Rule]], due: Due, start: Timestamp) -> None:
+        self._rules = rules
+        self._due = due
+        self._start = start
+        self._open: dict[tuple[Place, Rule], list[_Delete]] = defaultdict(list)
+
+    def over(self, begins: Timestamp) -> bool:
+        """Return whether there is nothing left to be looked for before that moment."""
+        return begins <= self._start and not self._open
+
+    def read(self, some: Iterable[Change]) -> None:
+        """Go through a stretch that lies before all that was read; what is open was deleted after it."""
+        known: dict[tuple[Place, Rule], float | None] = {}
+        new: dict[tuple[Place, Rule], list[_Delete]] = defaultdict(list)
+        for change in some:
+            rules = self._rules.get(f"{change.db}.{change.name}")
+            if rules is None or change.kind not in ("insert", "replace", "update", "delete"):
+                continue
+            place = _place(change)
+            for rule in rules:
+                at = (place, rule)
+                if change.kind == "delete":
+                    if change.at > self._start:
+                        this = _Delete(change.at, _wall(change))
+                        if at in known:
+                            self._judge(at, this, known[at])
+                        else:
+                            new[at].append(this)
+                    known[at] = None
+                elif change.kind == "update":
+                    said = _altered(bytes(change.event["updateDescription"].raw), rule.path)
+                    if said is not None:
+                        known[at] = said[0]
+                else:
+                    known[at] = _dated(fields(bytes(change.event["fullDocument"].raw)), rule.path)
+        for at, date in known.items():
+            for each in self._open.pop(at, ()):
+                self._judge(at, each, date)
+        for at, deletes in new.items():
+            self._open[at] += deletes
+
+    def look_up(self, base: Manifest | None) -> None:
+        """Find in the base what the log does not tell; what is not there either was not due."""
+        wanted = {namespace for (namespace, _), _ in self._open}
+        for heap in base.heaps if base else ():
+            if heap.namespace not in wanted:
+                continue
+            assert base is not None
+            path = base.check(heap)
+            for frame in heap.frames:
+                for document in split(Piece(0, path, frame.at, frame.stored, frame.bytes).read()):
+                    self._found((heap.namespace, id_of(document)), document)
+
+    def _found(self, place: Place, document: bytes) -> None:
+        for rule in self._rules[place[0]]:
+            for each in self._open.pop((place, rule), ()):
+                self._judge((place, rule), each, _dated(fields(document), rule.path))
+
+    def _judge(self, at: tuple[Place, Rule], delete: _Delete, date: float | None) -> None:
+        place, rule = at
+        if date is None or delete.wall + _SLACK < date + rule.seconds:
+            return
+        if (delete.at, place) not in self._due.deletes:
+            self._due.deletes.add((delete.at, place))
+            self._due.counts[f"{place[0]} ({b'.'.join(rule.path).decode('utf-8', 'replace')})"] += 1
+
+
+def _place(change: Change) -> Place:
+    return f"{change.db}.{change.name}", id_of(bytes(change.event["documentKey"].raw))
+
+
+def _wall(change: Change) -> float:
+    said: Any = change.event.get("wallTime")
+    return said.timestamp() if said is not None else float(change.at.time)
+
+
+def _dated(elements: dict[bytes, bytes], path: tuple[bytes, ...]) -> float | None:
+    """Return the date at a path as seconds, of several the earliest; None where there is none."""
+    for name in path[:-1]:
+        elements = inner(elements, name)
+    found = elements.get(path[-1])
+    if found is None:
+        return None
+    every = inner(elements, path[-1]).values() if found[0] == ARRAY else (found,)
+    dates = [_date_of(value(each))[0] / 1000 for each in every if each[0] == _DATE]
+    return min(dates, default=None)
+
+
+def _altered(description: bytes, path: tuple[bytes, ...]) -> tuple[float | None] | None:
+    """Return the date that an update leaves at a path; None where it does not touch that."""
+    said = fields(description)
+    whole = b".".join(path)
+    for name, found in inner(said, b"updatedFields").items():
+        if name == whole or whole.startswith(name + b"."):
+            rest = path[name.count(b".") :]
+            return (_dated({rest[0]: element(rest[0], found)}, rest),)
+        if name.startswith(whole + b"."):
+            return (None,)
+    for each in inner(said, b"removedFields").values():
+        if text(each) == whole or whole.startswith(text(each) + b"."):
+            return (None,)
+    return None

@@ -1,0 +1,59 @@
+"""How a server is, by asking it: up, primary, reading, writing."""
+
+from __future__ import annotations
+
+import time
+
+from pymongo.errors import PyMongoError
+
+from agent.errors import DrillyardError
+from agent.pitr.model import Status
+from agent.pitr.server import DURABLE, OURS, connect, databases, words
+
+
+def look(uri: str) -> Status:
+    """Return how the server is. One that is down or refuses us is no error here: its symptoms say so."""
+    client = connect(uri, 5, socketTimeoutMS=10_000)
+    try:
+        with words("MongoDB"):
+            hello = client.admin.command("hello")
+            version = str(client.server_info()["version"])
+            found = databases(client)
+            # Estimates: a count would read every document.
+            documents = sum(
+                client[db][name].estimated_document_count()
+                for db in found
+                for name in client[db].list_collection_names(filter={"type": "collection"})
+                if not name.startswith("system.")
+            )
+    except DrillyardError as error:
+        client.close()
+        return Status(up=False, symptoms=(str(error),))
+    symptoms = []
+    primary = bool(hello.get("isWritablePrimary"))
+    if not primary:
+        symptoms.append("it is not primary and takes no writes")
+    elif "setName" not in hello:
+        symptoms.append("it is no member of a replica set: changes cannot be captured")
+    wrote = ""
+    try:
+        checks = client[OURS].get_collection("check", write_concern=DURABLE)
+        mark = {"_id": "drillyard", "at": time.time()}
+        checks.replace_one({"_id": "drillyard"}, mark, upsert=True)
+        if checks.find_one({"_id": "drillyard"}) != mark:
+            wrote = "a document just written does not read as it was written"
+    except PyMongoError as error:
+        wrote = f"it does not take a write: {str(error).split(', full error:')[0]}"
+    finally:
+        client.close()
+    return Status(
+        up=True,
+        reads=True,
+        writes=primary and not wrote,
+        primary=primary,
+        set_name=str(hello.get("setName", "")),
+        version=version,
+        databases=tuple(found),
+        documents=documents,
+        symptoms=(*symptoms, *([wrote] if wrote else [])),
+    )

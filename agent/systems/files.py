@@ -1,0 +1,39 @@
+"""The files of an application by itself: kept, checked and put back (see `agent/at_rest`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.at_rest import sets
+from agent.at_rest.model import AtRest
+from agent.at_rest.sets import DUMPS as DUMPS
+from agent.at_rest.sets import Checked, Named, Restored, Set
+from agent.transport.ask import Action
+
+
+@dataclass(frozen=True)
+class Files(AtRest):
+    """This alone of what an application has."""
+
+    ELEMENTS: ClassVar[tuple[str, ...]] = ("files",)
+
+
+def dump_set(files: Files, kind: str, parent: str = "") -> Action[Set]:
+    """Lay down a copy of the running application's; hourly only what changed."""
+    return (yield from sets.dump_set(files, kind, parent))
+
+
+def list_sets(files: Files) -> Action[tuple[Set, ...]]:
+    """Return the sets that lie there by their manifests, whatever the history says of them."""
+    return (yield from sets.list_sets(files))
+
+
+def check_dump(files: Files, copy: Named, depth: str = "restored") -> Action[Checked]:
+    """Check a copy: `opens` by itself, `restored` by putting it back elsewhere and comparing all of it."""
+    return (yield from sets.check_dump(files, copy, depth))
+
+
+def restore(files: Files, copy: Named) -> Action[Restored]:
+    """Put a copy in the stopped application's place; what was there is kept."""
+    return (yield from sets.restore(files, copy))

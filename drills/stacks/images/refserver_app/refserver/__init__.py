@@ -1,0 +1,1 @@
+"""The sample RefServer: PDFs, their metadata in SQLite, their vectors in Chroma."""

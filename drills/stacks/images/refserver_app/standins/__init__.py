@@ -1,0 +1,1 @@
+"""Small honest stand-ins for what RefServer leans on, on the routes that the real ones have."""

@@ -1,0 +1,49 @@
+"""What answers and what does not, on real sockets: a server, one that is frozen, none, one that hangs up."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from agent.payload.answering import answering
+
+
+class _Says(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        """Say what the server says to everybody."""
+        self.request.recv(16)
+        self.request.sendall(self.server.says)
+
+
+@pytest.fixture
+def server() -> Iterator[socketserver.ThreadingTCPServer]:
+    """A server that asks everybody for a password, as Redis does."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Says) as made:
+        made.says = b"-NOAUTH Authentication required.\r\n"
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+def asked(port: int) -> dict[str, object]:
+    """What is found at a port of this machine."""
+    return answering({"where": f"127.0.0.1:{port}", "seconds": 0.5})
+
+
+def test_who_asks_for_a_password_answers(server: socketserver.ThreadingTCPServer) -> None:
+    """It lives; one that only hangs up does not say so."""
+    assert asked(server.server_address[1])["answers"]
+    server.says = b""
+    assert not asked(server.server_address[1])["answers"]
+
+
+def test_a_connection_is_no_answer() -> None:
+    """The kernel of a frozen server makes it; once nobody listens there is not even that."""
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        port = frozen.getsockname()[1]
+        assert asked(port)["trouble"] == "timeout"
+    assert asked(port)["trouble"] == "refused"

@@ -1,0 +1,140 @@
+"""Which moments can be restored: both ends, holes, the nearest others; and what is thrown away when."""
+
+from pathlib import Path
+
+import pytest
+from bson import Timestamp
+
+from agent.errors import BackupDamaged, MomentUnreachable, Usage
+from agent.pitr import instant
+from agent.pitr.prune import expired_bases, expired_segments, prune
+from agent.pitr.reach import restore_points, way_to
+from agent.pitr.store import Store
+from tests.pitr.history import counted, empty_base, insert, sealed
+
+
+def test_from_the_first_base_to_the_last_change(tmp_path: Path):
+    """Both inclusive; the newest base that leads there is taken."""
+    timeline = counted(tmp_path)
+    empty_base(timeline, (99, 1), (105, 1))
+    empty_base(timeline, (111, 1), (118, 1))
+    (stretch,) = restore_points(Store(tmp_path)).stretches
+    assert (stretch.since, stretch.until, stretch.bases, stretch.segments) == ("105,1", "139,1", 2, 4)
+    assert way_to(Store(tmp_path), "105,1").base.id == "b105"
+    assert way_to(Store(tmp_path), "117,9").base.id == "b105"
+    assert way_to(Store(tmp_path), "118,1").base.id == "b118"
+    assert instant.show(way_to(Store(tmp_path), "latest").at) == "139,1"
+
+
+@pytest.mark.parametrize(("at", "nearest"), [("104,9", "105,1"), ("139,2", "139,1"), ("1,0", "105,1")])
+def test_a_moment_out_of_reach_names_the_nearest(tmp_path: Path, at: str, nearest: str):
+    """Before the first base, after the last change."""
+    empty_base(counted(tmp_path), (99, 1), (105, 1))
+    with pytest.raises(MomentUnreachable, match=nearest):
+        way_to(Store(tmp_path), at)
+
+
+def test_nothing_captured_is_said(tmp_path: Path):
+    """No store, no base, and what is no moment."""
+    with pytest.raises(MomentUnreachable, match="drillyard capture"):
+        way_to(Store(tmp_path / "none"), "latest")
+    counted(tmp_path)
+    with pytest.raises(MomentUnreachable, match="with a base"):
+        way_to(Store(tmp_path), "110,1")
+    with pytest.raises(Usage):
+        way_to(Store(tmp_path), "yesterday")
+
+
+def test_a_hole_splits_what_can_be_restored(tmp_path: Path):
+    """Before it by the base before, behind it by a base behind; in it nothing."""
+    timeline = counted(tmp_path, segments=5)
+    empty_base(timeline, (99, 1), (105, 1))
+    empty_base(timeline, (131, 1), (135, 1))
+    timeline.segments()[2].path.unlink()
+    points = restore_points(Store(tmp_path))
+    assert [(each.since, each.until) for each in points.stretches] == [("105,1", "119,1"), ("135,1", "149,1")]
+    assert "00000003 is missing" in points.faults[0]
+    with pytest.raises(MomentUnreachable, match=r"00000003.*119,1.*135,1"):
+        way_to(Store(tmp_path), "125,1")
+
+
+def test_what_is_being_written_counts_as_far_as_it_is_whole(tmp_path: Path):
+    """The open segment is part of what can be restored."""
+    from agent.pitr.recorder import Recorder
+
+    timeline = counted(tmp_path, segments=1)
+    empty_base(timeline, (99, 1), (105, 1))
+    recorder = Recorder(timeline)
+    recorder.add(insert((120, 1), 20))
+    recorder.add(insert((121, 1), 21))
+    recorder.flush()
+    assert restore_points(Store(tmp_path)).stretches[0].until == "120,1"
+
+
+def test_a_damaged_manifest_is_a_fault_and_not_used(tmp_path: Path):
+    """The other base is."""
+    timeline = counted(tmp_path)
+    empty_base(timeline, (99, 1), (105, 1))
+    second = Path(empty_base(timeline, (111, 1), (118, 1)).folder) / "manifest.json"
+    second.write_bytes(second.read_bytes().replace(b'"8.0"', b'"7.0"'))
+    assert "b118" in restore_points(Store(tmp_path)).faults[0]
+    assert way_to(Store(tmp_path), "120,1").base.id == "b105"
+    with pytest.raises(BackupDamaged, match="not as it was written"):
+        timeline.bases()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("100,7", Timestamp(100, 7)),
+        ("100:7", Timestamp(100, 7)),
+        ("1970-01-01T00:01:40+00:00", Timestamp(100, 0)),
+        ("1970-01-01T09:01:40+09:00", Timestamp(100, 0)),
+        ("1970-01-01 00:01:40Z", Timestamp(100, 0)),
+    ],
+)
+def test_a_moment_is_read(text: str, moment: Timestamp):
+    """Exact, or the beginning of a second; it comes back as it was written."""
+    assert instant.read(text) == moment
+    assert instant.read(instant.show(moment)) == moment
+
+
+@pytest.mark.parametrize("text", ["", "now", "1970-01-01T00:01:40", "1970-01-01T00:01:40.5+00:00", "9" * 30])
+def test_what_is_no_moment_is_refused(text: str):
+    """No offset, a fraction, no moment at all."""
+    with pytest.raises(Usage):
+        instant.read(text)
+
+
+def test_below_is_the_moment_before():
+    """Nothing lies between the two."""
+    assert instant.below(Timestamp(100, 7)) == Timestamp(100, 6)
+    assert instant.below(Timestamp(100, 0)) == Timestamp(99, 0xFFFFFFFF)
+
+
+def test_only_what_no_kept_moment_needs_is_thrown_away(tmp_path: Path):
+    """A base goes when the next is older than what is kept, and the segments before the oldest kept base."""
+    timeline = counted(tmp_path, segments=6)
+    for end in (105, 125, 145, 155):
+        empty_base(timeline, (end - 2, 1), (end, 1))
+    day, bases = 86_400, timeline.bases()
+    assert expired_bases(bases, 145 + day, 1, 1) == bases[:1]
+    assert expired_bases(bases, 146 + day, 1, 1) == bases[:2]
+    assert expired_bases(bases, 900 + day, 1, 2) == bases[:2]
+    assert [each.n for each in expired_segments(timeline.segments(), bases[2:])] == [1, 2, 3, 4]
+    removed = prune(Store(tmp_path), 146 + day, 1)
+    assert sum(name.endswith(".zst") for name in removed) == 4
+    (stretch,) = restore_points(Store(tmp_path)).stretches
+    assert (stretch.since, stretch.until) == ("145,1", "159,1")
+
+
+def test_an_older_timeline_goes_as_a_whole(tmp_path: Path):
+    """Once its last moment is too old; the newest never does."""
+    old = counted(tmp_path)
+    new = sealed(Store(tmp_path).begin("other", "restored"), [insert((300, 1), 1)])
+    empty_base(new, (299, 1), (300, 1))
+    prune(Store(tmp_path), 138 + 86_400, 1)
+    assert old.path.exists()
+    prune(Store(tmp_path), 10**9, 1)
+    assert not old.path.exists()
+    assert new.segments()

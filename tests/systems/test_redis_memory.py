@@ -1,0 +1,145 @@
+"""A real server whose memory is full: measured, given room within what there is, swept, and kept so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis as client_errors
+
+from agent.errors import NoRoom, ProofFailed, Refused
+from agent.systems import redis
+from agent.systems.redis.memory import Group, Host, Memory, advise, ceiling, propose
+from agent.systems.redis.relief import size
+from tests.systems.server import Here
+
+MIB = 1 << 20
+
+
+def fill(here: Here, count: int, name: str = "temp:{} x") -> None:
+    """Write keys, some with a blank in their names, and make the limit what is used then."""
+    here.client.config_set("maxmemory", 0)
+    with here.client.pipeline(transaction=False) as pipe:
+        for number in range(count):
+            pipe.set(name.format(number), "x" * 100)
+        pipe.execute()
+    here.client.config_set("maxmemory", here.client.info("memory")["used_memory"])
+
+
+def test_full_is_measured_relieved_and_kept(here: Here) -> None:
+    """Writes are refused; then more memory, fewer keys, and a file that says so at the next start."""
+    file = here.folder / "redis.conf"
+    included = here.folder / "more.conf"
+    file.write_text(f"include {included}\n")
+    included.write_text("maxmemory 5mb\n")
+    here.begin_with = str(file)
+    here.start()
+    here.client.mset({f"user:{number}": "kept" for number in range(300)})
+    fill(here, 5000)
+    with pytest.raises(client_errors.ResponseError, match="maxmemory"):
+        here.client.set("user:new", "x")
+    assert [each.id for each in here.do(redis.diagnose(here.system)).symptoms] == ["redis.memory-full"]
+    with pytest.raises(ProofFailed, match="take writes"):
+        here.do(redis.prove_relieved(here.system))
+    memory = here.do(redis.measure_memory(here.system))
+    assert memory.full
+    assert memory.maxmemory < memory.proposal <= memory.ceiling < memory.host.total
+    assert memory.groups[0].prefix == "temp:"
+    assert 4500 < memory.groups[0].keys <= 5300
+    assert any("temp:*" in each for each in memory.advice)
+    raised = here.do(redis.raise_maxmemory(here.system, str(memory.proposal)))
+    assert here.client.config_get("maxmemory")["maxmemory"] == str(raised.now)
+    swept = here.do(redis.sweep(here.system))
+    assert (swept.removed, swept.finished) == (5000, True)
+    assert swept.freed > 0
+    assert swept.others_during_ms[1] >= swept.others_during_ms[0] > 0
+    assert here.client.dbsize() == 300
+    with pytest.raises(ProofFailed, match="next start"):
+        here.do(redis.prove_limit_kept(here.system))
+    for _ in range(2):
+        kept = here.do(redis.keep_limit(here.system))
+    assert (kept.how, kept.maxmemory) == ("file", raised.now)
+    assert file.read_text().count("maxmemory") == 2
+    assert Path(f"{file}.drillyard-before").read_text() == f"include {included}\n"
+    assert here.do(redis.prove_relieved(here.system)).outlives_restart
+    here.stop()
+    here.start()
+    assert here.client.config_get("maxmemory")["maxmemory"] == str(raised.now)
+    assert here.do(redis.prove_limit_kept(here.system)) == raised.now
+
+
+def test_more_than_the_host_has_is_refused(here: Here) -> None:
+    """Beyond what the host bears, or below what is used: refused, and nothing is changed."""
+    here.start()
+    here.client.config_set("maxmemory", "100mb")
+    for wanted, why in (("900000gb", "can bear"), ("1kb", "are used")):
+        with pytest.raises(NoRoom, match=why):
+            here.do(redis.raise_maxmemory(here.system, wanted))
+    assert here.client.config_get("maxmemory")["maxmemory"] == str(100 * MIB)
+    with pytest.raises(Refused):
+        here.do(redis.raise_maxmemory(here.system, "much"))
+
+
+@pytest.mark.parametrize("pattern", ["*", "t*", "?emp:*", "te[m]p:*", "\\*a"])
+def test_a_pattern_for_everything_is_refused(here: Here, pattern: str) -> None:
+    """Who says * deletes the database: it is refused before anything is asked."""
+    here.start()
+    here.client.set("kept", "yes")
+    with pytest.raises(Refused, match="plain characters"):
+        here.do(redis.sweep(here.system, pattern))
+    assert here.client.get("kept") == b"yes"
+
+
+def test_a_sweep_ends_in_its_time(here: Here) -> None:
+    """What is not deleted within its time stays, and it says that it is not finished."""
+    here.start()
+    fill(here, 3000)
+    swept = here.do(redis.sweep(here.system, within=0.0))
+    assert not swept.finished
+    assert here.client.dbsize() == 3000 - swept.removed
+
+
+def test_without_a_file_nothing_is_kept_and_it_says_so(here: Here) -> None:
+    """A server started by its command line alone: no file to keep the limit in."""
+    here.start()
+    assert here.do(redis.keep_limit(here.system)).how == ""
+    with pytest.raises(ProofFailed, match="command line"):
+        here.do(redis.prove_limit_kept(here.system))
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "host", "proposal"),
+    [
+        (100, 100, Host(1000, 800), 125),
+        (100, 100, Host(1000, 20), 115),
+        (100, 100, Host(140, 100), 105),
+        (100, 100, Host(130, 100), 0),
+        (100, 100, Host(1000, 1), 0),
+        (100, 0, Host(1000, 800), 0),
+        (100, 400, Host(1000, 800), 500),
+    ],
+)
+def test_what_is_proposed_fits_the_host(used: int, limit: int, host: Host, proposal: int) -> None:
+    """A quarter more, three quarters of the host at most and of what is free of it; little is nothing."""
+    whole = Host(host.total * MIB, host.free * MIB)
+    assert propose(used * MIB, limit * MIB, ceiling(used * MIB, whole)) == proposal * MIB
+
+
+@pytest.mark.parametrize(
+    ("policy", "groups", "words"),
+    [
+        ("noeviction", [Group("temp:", 900, 100, 0.0), Group("user:", 100, 100, 0.0)], "say EX"),
+        ("noeviction", [Group("session:", 1000, 100, 1.0)], "volatile-ttl"),
+        ("allkeys-lru", [Group("user:", 1000, 100, 0.0)], "volatile-lru"),
+        ("noeviction", [Group("user:", 1000, 100, 0.0)], "Leave maxmemory-policy noeviction"),
+    ],
+)
+def test_advice_fits_the_keys(policy: str, groups: list[Group], words: str) -> None:
+    """Which policy helps depends on whether the keys are meant to stay."""
+    memory = Memory(MIB, MIB, MIB, policy, True, 0, Host(9 * MIB, MIB), MIB, 0, 1000, tuple(groups), ())
+    assert words in " ".join(advise(memory))
+
+
+def test_sizes_are_read_as_redis_writes_them() -> None:
+    """gb is 1024, g is 1000."""
+    assert [size(text) for text in ("4gb", "512MB", "1g", "7")] == [4 << 30, 512 << 20, 10**9, 7]
