@@ -5,6 +5,7 @@ from __future__ import annotations
 import pwd
 import re
 import shlex
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -191,8 +192,12 @@ def _foreign(data_dir: Path, folder: Path, user: str) -> tuple[str, ...]:
         places += [folder, *(folder / name for name in _names(folder))]
     found = []
     for place in places:
-        facts = place.lstat()
-        need = 0o700 if place.is_dir() else 0o600
+        try:
+            facts = place.lstat()
+        except FileNotFoundError:
+            # A rewrite that ends takes its old files away.
+            continue
+        need = 0o700 if stat.S_ISDIR(facts.st_mode) else 0o600
         if facts.st_uid != uid or facts.st_mode & need != need:
             found.append(f"{place} ({_owner(facts.st_uid)}, mode {facts.st_mode & 0o777:o})")
     return tuple(found)

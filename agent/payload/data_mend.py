@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ def give_back(spec: dict[str, Any]) -> dict[str, Any]:
     for path in below(spec["data"], spec.get("backups", "")):
         if usable(path, uid, gid):
             continue
-        before = path.lstat()
-        os.chown(path, uid, gid, follow_symlinks=False)
-        path.chmod(0o755 if stat.S_ISDIR(before.st_mode) else 0o644)
-        changed.append(str(path))
+        # What the application removes meanwhile is nobody's any more.
+        with suppress(FileNotFoundError):
+            before = path.lstat()
+            os.chown(path, uid, gid, follow_symlinks=False)
+            path.chmod(0o755 if stat.S_ISDIR(before.st_mode) else 0o644)
+            changed.append(str(path))
     return {"changed": len(changed), "first": changed[:5]}
 
 

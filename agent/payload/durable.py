@@ -31,6 +31,17 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def seen(path: Path, *, follow: bool = False) -> os.stat_result | None:
+    """Return the facts of a file, or of a link itself unless `follow`; None where it went meanwhile.
+
+    A folder in use changes under whoever walks it.
+    """
+    try:
+        return path.stat(follow_symlinks=follow)
+    except FileNotFoundError:
+        return None
+
+
 def sync(path: Path) -> None:
     """Have a file's or a folder's content on the disk."""
     handle = os.open(path, os.O_RDONLY)

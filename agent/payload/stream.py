@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from agent.payload.unfold import differs, needs, unfold, vouched
 from agent.payload.united import Link
 
 _WORK = ".drillyard-streaming"
+_seen = partial(durable.seen, follow=True)
 _FEW = 3
 
 
@@ -37,7 +39,7 @@ def standing(spec: dict[str, Any]) -> dict[str, Any]:
     place = Place.of(spec)
     database, moments = place.live("sqlite"), sorted(_moments(spec))
     beside = (database, database.with_name(f"{database.name}-wal"))
-    changed = max((path.stat().st_mtime for path in beside if path.exists()), default=0.0)
+    changed = max((facts.st_mtime for facts in map(_seen, beside) if facts), default=0.0)
     newest = moments[-1] if moments else 0.0
     return {
         "running": bool(processes(spec["config"])),
@@ -67,7 +69,7 @@ def restore(spec: dict[str, Any]) -> dict[str, Any]:
         raise Refuse("expected what Litestream shipped to reach back that far, found that it does not")
     sets = chain(place, spec["id"]) if spec.get("id") else []
     live = place.live("sqlite")
-    size = max((path.stat().st_size for path in (live, *_files(spec)) if path.exists()), default=0)
+    size = max((facts.st_size for facts in map(_seen, (live, *_files(spec))) if facts), default=0)
     total = 3 * size + (needs(place, sets, "chromadb") if sets else 0)
     durable.room(place.data, total, "what is restored beside the present state")
     with durable.scratch(place.data / _WORK) as work:
@@ -160,8 +162,9 @@ def _files(spec: dict[str, Any]) -> Iterator[Path]:
 
 def _moments(spec: dict[str, Any]) -> Iterator[float]:
     """Yield the moments that what was shipped is of: Litestream writes them into the files' times."""
-    for path in _files(spec):
-        yield path.stat().st_mtime
+    # Litestream removes old ones, and those it has merged, as it goes.
+    for facts in filter(None, map(_seen, _files(spec))):
+        yield facts.st_mtime
 
 
 def main(argv: list[str]) -> int:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -278,8 +279,8 @@ def _listed(folder: Path) -> dict[str, tuple[int, int]]:
         folders[:] = [each for each in folders if not each.startswith(".")]
         for name in names:
             path = Path(root, name)
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                facts = path.stat()
+            facts = None if name.startswith(".") else durable.seen(path)
+            if facts and stat.S_ISREG(facts.st_mode):
                 found[str(path.relative_to(folder))] = (facts.st_size, facts.st_mtime_ns)
     return found
 

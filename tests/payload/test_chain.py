@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.payload import chain as chains
 from agent.payload.chain import Chain, read_chain, read_manifest, with_orphans
 
 SOUND = "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.3.incr.aof seq 3 type i\n"
@@ -93,3 +94,10 @@ def test_other_owners_are_named(tmp_path: Path) -> None:
     assert read_chain(str(tmp_path), "aof", "x", "nobody-of-that-name").foreign == (
         "the host has no user nobody-of-that-name",
     )
+
+
+def test_a_file_that_goes_meanwhile_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rewrite that ends between the listing and the look takes its old files away."""
+    (tmp_path / "aof").mkdir()
+    monkeypatch.setattr(chains, "_names", lambda folder: ["temp-rewriteaof-bg-7.aof"])
+    assert read_chain(str(tmp_path), "aof", "appendonly.aof", getpass.getuser()).foreign == ()

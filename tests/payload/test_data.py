@@ -92,3 +92,19 @@ def test_a_folder_that_is_no_mount(data: Path) -> None:
     assert not data.is_mount()
     assert not data_facts.known_mount(str(data))
     assert data_facts.room(str(data))["size"] > 0
+
+
+def test_a_file_that_goes_meanwhile_needs_no_owner(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application removes one between our look and our change: the rest is done all the same."""
+    look_at = data_mend.usable
+
+    def removed(path: Path, uid: int, gid: int) -> bool:
+        if path.name != "a.pdf":
+            return look_at(path, uid, gid)
+        path.unlink()
+        return False
+
+    monkeypatch.setattr(data_mend, "usable", removed)
+    (data / "refserver.db").chmod(0o400)
+    said = data_mend.give_back({"data": str(data), "owner": MINE, "backups": str(data / "backups")})
+    assert said == {"changed": 1, "first": [str(data / "refserver.db")]}
