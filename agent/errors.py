@@ -200,6 +200,12 @@ class Stopped(DrillyardError):
     exit_code = 130
 
 
+class TakenOver(Stopped):
+    """Another life of this run, or a person, has taken its lock: it asks nothing more of that host."""
+
+    exit_code = 24
+
+
 class Defect(DrillyardError):
     """This program went wrong; the journal holds where, and the run can be resumed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.errors import ContactLost, DrillyardError, JournalLost, Stopped
+from agent.errors import ContactLost, DrillyardError, JournalLost, Stopped, TakenOver
 from agent.language import say
 from agent.record.flight import unknown_in
 from agent.record.journal import NAME
@@ -34,7 +34,7 @@ def ended_by(
         elapsed,
         f"{error}{unknown}",
         exit_code=error.exit_code,
-        resume=f"drillyard resume {folder}",
+        resume="" if isinstance(error, TakenOver) else f"drillyard resume {folder}",
         hosts=hosts,
         locks=hold.locks(),
         unlock=hold.commands(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import Any
 
-from agent.errors import Locked, StepFailed, TimedOut
+from agent.errors import Locked, StepFailed, TakenOver, TimedOut
 from agent.inventory import Host
 from agent.record import audit, lock
 from agent.record.journal import Journal, utc_now
@@ -13,6 +14,12 @@ from agent.record.past import RunPast
 from agent.runbook.order import Order
 from agent.transport.perform import perform
 from agent.transport.road import Road
+
+_ASLEEP_TOO: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC_RAW)
+"""The clock that goes on while a laptop sleeps, on Linux and on macOS."""
+
+_FRESH = 1.0
+"""Seconds for which a look at the lock is believed."""
 
 
 class Hold:
@@ -27,6 +34,7 @@ class Hold:
         """Nothing is held yet, but by a life of this run that was cut off."""
         self._run, self._order, self._journal = run, order, journal
         self._lives = past.lives if past else set()
+        self._looked: dict[str, float] = {}
         reason = order.reason or order.page.name
         self._owner = lock.Owner(run, audit.who(), reason, utc_now(), journal.life)
         cut_off = past is not None and past.outcome in ("", "unknown", "stopped")
@@ -52,6 +60,34 @@ class Hold:
                 self._journal.write("taken over", **said)
                 engine = {"engine": self._order.engine} if self._order.engine else {}
                 audit.note(self._journal.path.parent.parent, "takes over", run=self._run, **said, **engine)
+
+        self._looked[host.name] = time.clock_gettime(_ASLEEP_TOO)
+
+    def still(self, host: Host, road: Road) -> None:
+        """See that the locks of a host are still ours, where the last look is older than a second.
+
+        A laptop that slept, or was cut off, wakes up behind whoever took its run over. This is a look before
+        an ask that changes something, not a fence kept by the host: what is sent within the second after it
+        is not held back.
+
+        Raises:
+            TakenOver: one is another's, or gone; nothing may be asked of that host any more.
+        """
+        before = time.clock_gettime(_ASLEEP_TOO)
+        if before - self._looked.get(host.name, before) < _FRESH:
+            return
+        for name in self._services(host):
+            found = perform(lock.holder(host.state_dir, name, sudo=host.become), road)
+            if found is None or found.token != self._owner.token:
+                whose = f"it is held by {found.told(time.time())}" if found else "there is none"
+                self.left[host.name] = [each for each in self.left.get(host.name, []) if each != name]
+                raise TakenOver(
+                    f"{host.name}: expected the lock on {name} to be this run's still, found that {whose}. "
+                    "Nothing more was asked of it.",
+                    do="Leave it to whoever took the run over or broke the lock; their audit says who, and "
+                    "why. It is not resumed from here.",
+                )
+        self._looked[host.name] = before
 
     def let_go(self, host: Host, road: Road) -> None:
         """Release what of a host's locks is ours; the outcomes of the run's jobs go with them.

@@ -50,8 +50,9 @@ class Ended:
 class OneStep:
     """A step about to be carried out on one host.
 
-    `names` is what its expressions see; `consent` asks a person; `past` is what the journal knows of it from
-    before an interruption. With `verbose` each ask is told; with `looks` one that changes is refused.
+    `names` is what its expressions see; `consent` asks a person; `still` raises where the host is another's
+    by now; `past` is what the journal knows of it from before an interruption. With `verbose` each ask is
+    told; with `looks` one that changes is refused.
     """
 
     run: str
@@ -65,6 +66,7 @@ class OneStep:
     listener: Listener
     stop: StopSign
     consent: Callable[[str], bool]
+    still: Callable[[Host, Road], None]
     past: StepPast | None = None
     verbose: bool = False
     looks: bool = False
@@ -200,6 +202,8 @@ class OneStep:
             self.listener.tell(AskEvent(self.step.id, self.host.name, str(ask), ask.changes))
         if self.stop.is_set():
             raise Stopped(f"Stopped before `{ask}` on {self.host.name}; nothing is in flight.")
+        if ask.changes:
+            self.still(self.host, self.road)
 
     def _unknown(self, error: ContactLost, attempt: int, begun: float) -> Ended:
         self.journal.write(

@@ -362,6 +362,7 @@ class Run:
             Muted(self) if looks else self,
             self.stop,
             self._ask_person,
+            self.hold.still,
             past,
             self.verbose,
             looks,
