@@ -104,7 +104,8 @@ class _Reader:
         ):
             name, value = self._first(names)
             found = self.text(*names)
-            if becomes and value and found.rpartition(".")[2] not in ("", only):
+            bare = found.rpartition(".")[2] if only == "sudo" else found  # Only a method has a collection.
+            if becomes and value and bare not in ("", only):
                 raise BadInventory(
                     f"{value.at()}: {name} of {self._host} should be {only}, found {found!r}: "
                     "steps become root by sudo, and no other user in another way.",

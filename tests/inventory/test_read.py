@@ -195,6 +195,11 @@ def test_the_example_is_sound():
             "ansible_become_user of a should be root, found 'postgres'",
         ),
         (
+            "all:\n  hosts:\n    a: {ansible_become: true, ansible_become_user: app.root}",
+            3,
+            "ansible_become_user of a should be root, found 'app.root'",
+        ),
+        (
             "all:\n  hosts:\n    a: {ansible_become: true, ansible_become_method: su}",
             3,
             "ansible_become_method of a should be sudo, found 'su'",
