@@ -50,6 +50,7 @@ def host_of(draft: HostDraft, groups: tuple[str, ...], layers: list[Layer]) -> H
         become_password=read.secret("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"),
         key_file=key_file or args.key_file,
         known_hosts=read.path("drillyard_known_hosts") or args.known_hosts,
+        key_alias=args.key_alias,
         jump=args.jump,
         environment=read.text("env"),
         state_dir=read.text("drillyard_state_dir") or Host.state_dir,
@@ -144,7 +145,7 @@ class _Reader:
         return text in _TRUE
 
     def ssh_args(self) -> SshArgs:
-        jump = known = key = ""
+        jump = known = key = alias = ""
         for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args"):
             text = self.text(name)
             if not text:
@@ -157,7 +158,8 @@ class _Reader:
             jump = jump or args.jump
             known = known or _resolved(args.known_hosts, at)
             key = key or _resolved(args.key_file, at)
-        return SshArgs(jump, known, key)
+            alias = alias or args.key_alias
+        return SshArgs(jump, known, key, alias)
 
     def _first(self, names: tuple[str, ...]) -> tuple[str, Value | None]:
         for name in names:

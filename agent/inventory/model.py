@@ -94,8 +94,9 @@ class Host:
 
     `road` is ssh, local or docker (from `ansible_connection`). `become` runs changing steps as root by sudo,
     and `become_password` is told to it where it asks. `known_hosts` is the file its key must stand in
-    ("" = the user's own). `environment` is `production`, `rehearsal` or whatever the variable `env` says.
-    `state_dir` is the folder on the host for locks and jobs.
+    ("" = the user's own), `key_alias` the name it stands under there ("" = its address). `environment` is
+    `production`, `rehearsal` or whatever the variable `env` says. `state_dir` is the folder on the host for
+    locks and jobs.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Host:
     become_password: Secret | None = None
     key_file: str = ""
     known_hosts: str = ""
+    key_alias: str = ""
     jump: str = ""
     environment: str = ""
     state_dir: str = "/var/lib/drillyard"

@@ -1,4 +1,4 @@
-"""What of a host's `ansible_ssh_common_args` matters to us: its jump host, known hosts and key."""
+"""What of a host's `ansible_ssh_common_args` matters to us: its jump host, known hosts, key and key alias."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ _WITH_VALUE = "bcDEeFIiJlLmOopQRSWw"
 
 @dataclass(frozen=True)
 class SshArgs:
-    """The three things taken; the rest (multiplexing, timeouts, lax host keys) is the transport's own."""
+    """The four things taken; the rest (multiplexing, timeouts, lax host keys) is the transport's own."""
 
     jump: str = ""
     known_hosts: str = ""
     key_file: str = ""
+    key_alias: str = ""
 
 
 def read_ssh_args(text: str) -> SshArgs:
@@ -36,6 +37,7 @@ def read_ssh_args(text: str) -> SshArgs:
         jump="" if jump.lower() == "none" else jump,
         known_hosts="" if known == "/dev/null" else known,
         key_file=options.get("identityfile", ""),
+        key_alias=options.get("hostkeyalias", ""),
     )
 
 

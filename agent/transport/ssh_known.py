@@ -1,65 +1,104 @@
-"""The host keys we know, and the sentence for one we do not know or no longer recognise."""
+"""The host keys we know, and the sentence for one we do not know, no longer recognise, or may not trust."""
 
 from __future__ import annotations
 
-import os
-from functools import cache
+import base64
+import hashlib
 from pathlib import Path
 
 import paramiko
-from paramiko.hostkeys import InvalidHostKey
 
-from agent.errors import BadInventory, HostKeyRefused
+from agent.errors import HostKeyRefused
+from agent.transport.ssh_known_file import AUTHORITY, REVOKED, KnownKey, keys_in
+
+_RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
-class HostKeys:
-    """The known_hosts files that hold for one host."""
+class HostKeys(paramiko.MissingHostKeyPolicy):
+    """What the known_hosts files say of one host; no key passes that they do not know as its own."""
 
-    def __init__(self, host: str, files: list[Path]) -> None:
-        """`files` are read in order; one that does not exist knows nobody."""
+    def __init__(self, host: str, files: list[Path], where: tuple[str, int], alias: str = "") -> None:
+        """`files` are read in order; `where` is address and port; `alias` stands for both (HostKeyAlias).
+
+        Raises:
+            BadInventory: a file cannot be read.
+        """
         self._host = host
-        self._files = files
+        self._first = files[0]
+        self._where = where
+        self._name = alias or entry(*where)
+        about = [key for file in files for key in keys_in(file) if key.is_of(self._name)]
+        self._revoked = [key for key in about if key.marker == REVOKED]
+        self._authorities = [key for key in about if key.marker == AUTHORITY]
+        gone = {key.blob for key in self._revoked}
+        self._known = [key for key in about if not key.marker]
+        self._kinds = {kind for key in self._known if key.blob not in gone for kind in _algorithms(key.kind)}
 
-    def teach(self, client: paramiko.SSHClient, address: str, port: int) -> None:
-        """Give a client the keys of this host alone, so that it asks for the type we know."""
-        name, taught = entry(address, port), client.get_host_keys()
-        for file in self._files:
-            for kind, key in (_read(file).lookup(name) or {}).items():
-                if kind not in (taught.lookup(name) or {}):
-                    taught.add(name, kind, key)
-
-    def unknown(self, name: str, key: paramiko.PKey) -> HostKeyRefused:
-        """Return the error for a host that stands in no file."""
-        file = self._files[0]
-        return HostKeyRefused(
-            f"{self._host}: the key of {name} is unknown: it shows {_print(key)}, "
-            f"and {file} has no line for it.",
-            do=f"Compare the fingerprint with the host's own (there: ssh-keygen -lf "
-            f"/etc/ssh/ssh_host_{_short(key)}_key.pub); where they agree: {_scan(name)} >> {file}",
-        )
-
-    def changed(self, address: str, port: int, key: paramiko.PKey, expected: paramiko.PKey) -> HostKeyRefused:
-        """Return the error for a host whose key is another than the one we know."""
-        file, name = self._files[0], entry(address, port)
-        return HostKeyRefused(
-            f"{self._host}: the key of {name} has CHANGED: {file} knows {_print(expected)}, the host shows "
-            f"{_print(key)}. It is another machine, a newly installed one, or somebody in between.",
-            do=f"Find out who changed it and compare the fingerprint on the host's own console; only then: "
-            f"ssh-keygen -R '{name}' -f {file} && {_scan(name)} >> {file}",
-        )
-
-
-class Strict(paramiko.MissingHostKeyPolicy):
-    """Let no unknown host pass."""
-
-    def __init__(self, known: HostKeys) -> None:
-        """`known` words the refusal."""
-        self._known = known
+    def prefer(self, transport: paramiko.Transport) -> None:
+        """Have a connection ask for the kinds of key that we know of this host before others."""
+        settings = transport.get_security_options()
+        settings.key_types = tuple(sorted(settings.key_types, key=lambda kind: kind not in self._kinds))
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        """Refuse; called by paramiko where no file has a line for the host."""
-        del client
-        raise self._known.unknown(hostname, key)
+        """Judge the key a host shows; called by paramiko for every one, as it is told of none.
+
+        Raises:
+            HostKeyRefused: it is revoked, unknown, or another than the one we know.
+        """
+        del client, hostname
+        shown = key.asbytes()
+        for revoked in self._revoked:
+            if revoked.blob == shown:
+                raise self._is_revoked(key, revoked)
+        if any(known.blob == shown for known in self._known):
+            return
+        if self._known:
+            same = [known for known in self._known if known.kind == key.get_name()]
+            raise self._has_changed(key, (same or self._known)[0])
+        raise self._is_certified(key) if self._authorities else self._is_unknown(key)
+
+    def _is_revoked(self, key: paramiko.PKey, line: KnownKey) -> HostKeyRefused:
+        known = any(other.blob == line.blob for other in self._known)
+        also = ", though another line still knows it" if known else ""
+        return HostKeyRefused(
+            f"{self._host}: the key of {self._name} is REVOKED: it shows {_shown(key)}, and {line.file} "
+            f"has a line {REVOKED} for that key{also}. Somebody else may hold it: this may be their machine.",
+            do="Ask who revoked it, and give the host a new key; compare that on the host's own console; "
+            f"only then: {self._scan()} >> {self._first}",
+        )
+
+    def _is_unknown(self, key: paramiko.PKey) -> HostKeyRefused:
+        return HostKeyRefused(
+            f"{self._host}: the key of {self._name} is unknown: it shows {_shown(key)}, "
+            f"and {self._first} has no line for it.",
+            do=f"Compare the fingerprint with the host's own (there: ssh-keygen -lf {_on_host(key)}); "
+            f"where they agree: {self._scan()} >> {self._first}",
+        )
+
+    def _is_certified(self, key: paramiko.PKey) -> HostKeyRefused:
+        address, port = self._where
+        through = f"ssh {f'-p {port} ' if port != 22 else ''}{address}"
+        return HostKeyRefused(
+            f"{self._host}: the key of {self._name} is unknown: it shows {_shown(key)}, and "
+            f"{self._authorities[0].file} knows only an authority ({AUTHORITY}) that may have certified it. "
+            "Certificates of hosts cannot be checked here: the SSH library (paramiko) does not read them.",
+            do="Let ssh check the certificate and write down the key: "
+            f'echo "{self._name} $({through} cat {_on_host(key)})" >> {self._first}',
+        )
+
+    def _has_changed(self, key: paramiko.PKey, known: KnownKey) -> HostKeyRefused:
+        return HostKeyRefused(
+            f"{self._host}: the key of {self._name} has CHANGED: {known.file} knows "
+            f"{_fingerprint(known.kind, known.blob)}, the host shows {_shown(key)}. "
+            "It is another machine, a newly installed one, or somebody in between.",
+            do=f"Find out who changed it and compare the fingerprint on the host's own console; only then: "
+            f"ssh-keygen -R '{self._name}' -f {known.file} && {self._scan()} >> {known.file}",
+        )
+
+    def _scan(self) -> str:
+        address, port = self._where
+        scan = f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{address}"
+        return scan if self._name == entry(address, port) else f"{scan} | sed 's/^[^# ]*/{self._name}/'"
 
 
 def entry(address: str, port: int) -> str:
@@ -67,36 +106,22 @@ def entry(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
 
 
-def _read(file: Path) -> paramiko.HostKeys:
-    try:
-        stamp = file.stat().st_mtime_ns
-    except OSError:
-        return paramiko.HostKeys()
-    return _parse(os.fspath(file), stamp)
+def _algorithms(kind: str) -> tuple[str, ...]:
+    return _RSA if kind == "ssh-rsa" else (kind,)
 
 
-@cache
-def _parse(file: str, stamp: int) -> paramiko.HostKeys:
-    del stamp
-    try:
-        return paramiko.HostKeys(file)
-    except (OSError, paramiko.SSHException, InvalidHostKey) as error:
-        said = f"its line {error.line.strip()!r} is not a key" if isinstance(error, InvalidHostKey) else error
-        raise BadInventory(
-            f"{file} cannot be read: {said}.",
-            do="Markers (@cert-authority, @revoked) are not understood: name a file without them as "
-            "drillyard_known_hosts or UserKnownHostsFile.",
-        ) from None
+def _shown(key: paramiko.PKey) -> str:
+    return _fingerprint(key.get_name(), key.asbytes())
 
 
-def _print(key: paramiko.PKey) -> str:
-    return f"{_short(key)} {key.fingerprint}"
+def _fingerprint(kind: str, blob: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"{_short(kind)} SHA256:{digest}"
 
 
-def _short(key: paramiko.PKey) -> str:
-    return key.get_name().removeprefix("ssh-").split("-")[0]
+def _on_host(key: paramiko.PKey) -> str:
+    return f"/etc/ssh/ssh_host_{_short(key.get_name())}_key.pub"
 
 
-def _scan(name: str) -> str:
-    address, _, port = name.strip("[").partition("]:")
-    return f"ssh-keyscan {f'-p {port} ' if port else ''}{address}"
+def _short(kind: str) -> str:
+    return kind.removeprefix("ssh-").split("-")[0]

@@ -6,8 +6,9 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import fabric
@@ -17,8 +18,17 @@ from paramiko.auth_strategy import AuthSource, AuthStrategy, InMemoryPrivateKey
 from agent.errors import BadInventory, LoginRefused, Unreachable
 from agent.inventory.model import Host
 from agent.transport.ssh_keys import agent_keys, default_keys, load_key
-from agent.transport.ssh_known import HostKeys, Strict
+from agent.transport.ssh_known import HostKeys
+from agent.transport.ssh_known_where import key_alias, known_files
 from agent.transport.ssh_line import Heard, Line, Patience, Transport
+
+
+class KnownKeys(NamedTuple):
+    """The lines of a host's known_hosts files, the name of the first, and the name its key stands under."""
+
+    lines: bytes
+    file: str
+    alias: str
 
 
 def log_in(to: Host, patience: Patience) -> Line:
@@ -31,18 +41,17 @@ def log_in(to: Host, patience: Patience) -> Line:
         BadInventory: ~/.ssh/config cannot be read.
     """
     connection = _connection(to, patience)
-    known = HostKeys(to.name, _known_files(to, connection))
+    where = (connection.host, int(connection.port))
+    known = HostKeys(to.name, known_files(to, connection), where, key_alias(to, connection))
     jump = to.jump or connection.ssh_config.get("proxyjump", "")
     gateway = None
     if jump and jump != "none":
         gateway = _gateway(to, jump, patience)
     heard = Heard(_socket(to, connection, gateway, patience))
-    policy = Strict(known)
-    connection.client.set_missing_host_key_policy(policy)
-    known.teach(connection.client, connection.host, connection.port)
+    connection.client.set_missing_host_key_policy(known)
     connection.connect_kwargs = {
         "sock": heard,
-        "transport_factory": Transport,
+        "transport_factory": partial(_transport, known),
         "banner_timeout": patience.connect,
         "auth_timeout": patience.connect,
         "auth_strategy": _Keys(to, connection),
@@ -52,14 +61,21 @@ def log_in(to: Host, patience: Patience) -> Line:
     return line
 
 
-def known_keys(to: Host) -> tuple[bytes, str]:
-    """Return the host keys that hold for a host on this machine, and the name of the first file of them."""
-    files = _known_files(to, _connection(to, Patience()))
+def known_keys(to: Host) -> KnownKeys:
+    """Return the host keys that hold for a host on this machine, and where they stand."""
+    connection = _connection(to, Patience())
+    files = known_files(to, connection)
     try:
         found = [file.read_bytes() for file in files if file.is_file()]
     except OSError as error:
         raise BadInventory(f"{to.at}: the known_hosts of {to.name} cannot be read: {error}") from None
-    return b"\n".join(found), str(files[0])
+    return KnownKeys(b"\n".join(found), str(files[0]), key_alias(to, connection))
+
+
+def _transport(known: HostKeys, sock: Heard, **settings: Any) -> Transport:
+    made = Transport(sock, **settings)  # type: ignore[arg-type]
+    known.prefer(made)
+    return made
 
 
 def _connection(to: Host, patience: Patience) -> fabric.Connection:
@@ -91,13 +107,6 @@ def _ssh_config() -> paramiko.SSHConfig:
         except (OSError, paramiko.ConfigParseError) as error:
             raise BadInventory(f"{path} cannot be read: {error}") from None
     return ssh_config
-
-
-def _known_files(to: Host, connection: fabric.Connection) -> list[Path]:
-    if to.known_hosts:
-        return [Path(to.known_hosts).expanduser()]
-    named = connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts").split()
-    return [*(Path(name).expanduser() for name in named), Path("/etc/ssh/ssh_known_hosts")]
 
 
 _gateways: WeakValueDictionary[tuple[str, str, str], Line] = WeakValueDictionary()
@@ -163,12 +172,6 @@ def _open(to: Host, connection: fabric.Connection, heard: Heard, patience: Patie
     try:
         connection.open()
         return Line(connection, heard, patience)
-    except paramiko.BadHostKeyException as error:
-        refused = HostKeys(to.name, _known_files(to, connection)).changed(
-            connection.host, connection.port, error.key, error.expected_key
-        )
-        _shut(connection, heard)
-        raise refused from None
     except paramiko.AuthenticationException as error:
         _shut(connection, heard)
         if _BROKEN.search(str(error)):

@@ -1,4 +1,4 @@
-"""Of the options for ssh only jump host, known hosts and key are taken."""
+"""Of the options for ssh only jump host, known hosts, key and key alias are taken."""
 
 import pytest
 
@@ -18,6 +18,7 @@ from agent.inventory.ssh_args import SshArgs, read_ssh_args
         ("-o ControlMaster=auto -o ControlPersist=60s -C -p 22 -F x -i k", SshArgs(key_file="k")),
         ("-o UserKnownHostsFile='a b'", SshArgs(known_hosts="a")),
         ("-o UserKnownHostsFile=/dev/null", SshArgs()),
+        ("-o HostKeyAlias=db1", SshArgs(key_alias="db1")),
         ('-o ProxyCommand="ssh -W %h:%p -q -l op bastion"', SshArgs(jump="op@bastion")),
         ("-o ProxyCommand='ssh -p 2222 -W [%h]:%p bastion'", SshArgs(jump="bastion:2222")),
         ("-o ProxyCommand=none", SshArgs()),

@@ -75,9 +75,9 @@ class FarRoad:
     """
 
     def __init__(
-        self, to: Host, spill: Path | None, post: Post, keys: Callable[[Host], tuple[bytes, str]]
+        self, to: Host, spill: Path | None, post: Post, keys: Callable[[Host], tuple[bytes, str, str]]
     ) -> None:
-        """`keys` returns the host keys that the controller knows for a host, and the name of their file."""
+        """`keys` returns the host keys that the controller knows for a host, their file and its alias."""
         self.host = to.name
         self._to = to
         self._spills = spill
@@ -202,9 +202,10 @@ class FarRoad:
     def _arrive(self) -> Worker:
         if self._worker is not None:
             return self._worker
-        content, shown = self._keys(self._to) if self._to.road not in ("local", "docker") else (b"", "")
+        ssh = self._to.road not in ("local", "docker")
+        content, shown, alias = self._keys(self._to) if ssh else (b"", "", "")
         digest = hashlib.sha256(content).hexdigest() if shown else ""
-        work = Open(_bare(self._to), digest, shown, self._spills is not None)
+        work = Open(replace(_bare(self._to), key_alias=alias), digest, shown, self._spills is not None)
         worker = self._post.place(self._to)
         self._worker, self._road, self._n = worker, token_hex(8), 0
         try:

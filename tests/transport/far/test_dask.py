@@ -140,9 +140,12 @@ def test_the_controllers_host_keys_hold(cluster, sshd, tmp_path):
     with engine(cluster.engine) as roads:
         with pytest.raises(HostKeyRefused, match=f"CHANGED: {wrong} knows .*Seen from the worker"):
             roads(sshd.host(known_hosts=str(wrong))).open()
-        far = roads(sshd.host())
-        assert far.run(Sh("echo", "in")).text == "in"
-        far.close()
+        aliased = tmp_path / "aliased"
+        aliased.write_text(Path(sshd.known_hosts).read_text().replace(f"[127.0.0.1]:{sshd.port}", "db1"))
+        for host in (sshd.host(), sshd.host(known_hosts=str(aliased), key_alias="db1")):
+            far = roads(host)
+            assert far.run(Sh("echo", "in")).text == "in"
+            far.close()
 
 
 @contextmanager
