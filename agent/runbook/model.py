@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -271,17 +271,22 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
 
     def every_step(self) -> Iterator[Step]:
         """Yield every step of the page, those inside others too, in the order they are written."""
-        waiting = list(reversed(self.steps + self.prove))
-        while waiting:
-            step = waiting.pop()
-            yield step
-            waiting.extend(reversed(step.inner()))
+        return within(self.steps + self.prove)
 
     def steps_after(self, step: Step) -> tuple[Step, ...]:
         """Return what the page does after a step, blocks left out; what takes the step back is none of it."""
         every = list(self.every_step())
         place = [each.id for each in every].index(step.id)
         return tuple(each for each in every[place + 1 :] if not each.block and each != step.undo)
+
+
+def within(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield steps and those inside them, in the order they are written."""
+    waiting = list(reversed(steps))
+    while waiting:
+        step = waiting.pop()
+        yield step
+        waiting.extend(reversed(step.inner()))
 
 
 def decode(value: object, kind: Any) -> Any:

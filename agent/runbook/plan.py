@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from agent.errors import BadPage, DrillyardError
 from agent.inventory import Host
 from agent.runbook.act import action_of, as_plain, scope, truth
 from agent.runbook.expressions import names_in, of_other_hosts, pieces
 from agent.runbook.hosts import meant_by
-from agent.runbook.model import Page, Step
+from agent.runbook.model import Page, Step, within
 from agent.runbook.order import Order
 from agent.runbook.reach import Reach
 from agent.runbook.settle import expressions_of
@@ -21,11 +21,21 @@ from agent.transport.preview import UNKNOWN, preview
 
 
 @dataclass(frozen=True)
+class Part:
+    """What of a block is done beside its steps: `rescue` where one of them fails, `always` in any case."""
+
+    kind: Literal["rescue", "always"]
+    block: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Planned:
     """One step on one host, foreseen.
 
-    `verdict` is would run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). A
-    host that is not reached has one, unreachable, of no step: `refusal` says why, `code` is the exit code.
+    `parts` are those of the blocks around it, the outermost first, that it stands in. `verdict` is would
+    run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). A host that is not
+    reached has one, unreachable, of no step: `refusal` says why, `code` is the exit code.
     """
 
     step: str
@@ -38,6 +48,7 @@ class Planned:
     refusal: str = ""
     diffs: tuple[str, ...] = ()
     code: int = 0
+    parts: tuple[Part, ...] = ()
 
 
 def plan(order: Order, *, diff: bool = False, roads: Roads = open_road) -> tuple[Planned, ...]:
@@ -91,17 +102,46 @@ class _Foresight:
     altered: bool = False
     clocks: list[float] = field(default_factory=list)
 
-    def steps(self, steps: Sequence[Step], above: _Gate | None = None) -> Iterator[Planned]:
-        """Foresee steps; `above` is what keeps all of them from being done for certain."""
+    def steps(
+        self, steps: Sequence[Step], above: _Gate | None = None, parts: tuple[Part, ...] = ()
+    ) -> Iterator[Planned]:
+        """Foresee steps; `above` keeps all of them from being done for certain, `parts` they stand in."""
         for step in steps:
             if not meant_by(step, self.order.page, [self.host], self.order.hosts):
                 continue
             if step.block:
-                gate = above or self._gate(step)
-                yield from self.steps(step.block, gate)
-                yield from self.steps(step.always, gate)
+                yield from self._block(step, above, parts)
             else:
-                yield self.one(self.order.page, step, above)
+                yield replace(self.one(self.order.page, step, above), parts=parts)
+
+    def _block(self, step: Step, above: _Gate | None, parts: tuple[Part, ...]) -> Iterator[Planned]:
+        gate = above or self._gate(step)
+        block = list(self.steps(step.block, gate, parts))
+        yield from block
+        name = step.title(self.order.language)
+        if step.rescue:
+            fails = any(each.verdict == "would fail" for each in block)
+            yield from self._rescue(step, gate, (*parts, Part("rescue", step.id, name)), fails=fails)
+        yield from self.steps(step.always, gate, (*parts, Part("always", step.id, name)))
+
+    def _rescue(
+        self, step: Step, gate: _Gate | None, parts: tuple[Part, ...], *, fails: bool
+    ) -> Iterator[Planned]:
+        """Foresee what is done if a step of a block fails: what the block told, and left, is open then.
+
+        What comes after goes on from a block that `fails` by now only where it was rescued; else it was not.
+        """
+        before, altered = dict(self.names), self.altered
+        told = {each.register for each in within(step.block) if each.register}
+        self.names.update(dict.fromkeys(told, UNKNOWN))
+        self.altered = True
+        yield from self.steps(step.rescue, gate, parts)
+        self.names.clear()
+        self.names.update(before)
+        self.altered = altered or fails
+        if fails:
+            told |= {each.register for each in within(step.rescue) if each.register}
+            self.names.update(dict.fromkeys(told, UNKNOWN))
 
     def one(self, page: Page, step: Step, above: _Gate | None = None) -> Planned:
         """Foresee one step; what it learned is seen by the expressions after it."""

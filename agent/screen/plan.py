@@ -9,7 +9,7 @@ from agent.language import Language, say
 
 if TYPE_CHECKING:
     from agent.runbook.order import Order
-    from agent.runbook.plan import Planned
+    from agent.runbook.plan import Part, Planned
 
 _WIDTH = 150
 _VERDICTS = {
@@ -19,6 +19,10 @@ _VERDICTS = {
     "would fail": ("WOULD FAIL", "실패 예상"),
     "unreachable": ("NOT REACHED, nothing can be foreseen there", "접속 불가, 예측할 수 없음"),
 }
+_PARTS = {
+    "rescue": ("If a step of {} fails:", "{}의 단계가 실패하면:"),
+    "always": ("In any case, after {}:", "{} 다음에는 어느 경우든:"),
+}
 
 
 def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
@@ -27,22 +31,34 @@ def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
     yield f"{say(order.page.title, language)} ({order.page.name})"
     for host in order.hosts:
         yield f"{host.name} ({host.address}:{host.port})"
+        parts: tuple[Part, ...] = ()
         for each in planned:
-            if each.host != host.name:
-                continue
-            verdict = _VERDICTS[each.verdict][1 if language == "ko" else 0]
-            name = f"{each.name}: " if each.name else ""
-            yield f"  {name}{verdict} {each.hinges if each.verdict == 'depends' else ''}".rstrip()
-            if each.refusal:
-                yield f"      x {each.refusal}"
-            for look in dict.fromkeys(each.looks):
-                yield f"      ? {clip(look)}"
-            for change in each.changes:
-                yield f"      ! {clip(change)}"
-            for line in (line for diff in each.diffs for line in diff.splitlines()):
-                yield f"        {line}"
-            if each.hinges and each.verdict != "depends":
-                yield f"      … then it hinges on: {clip(each.hinges)}"
+            if each.host == host.name:
+                for depth, part in enumerate(each.parts):
+                    if parts[: depth + 1] != each.parts[: depth + 1]:
+                        yield "  " * (depth + 1) + _heading(part, language)
+                parts = each.parts
+                yield from ("  " * len(parts) + line for line in _step(each, language))
+
+
+def _heading(part: Part, language: Language) -> str:
+    return _PARTS[part.kind][1 if language == "ko" else 0].format(part.name)
+
+
+def _step(each: Planned, language: Language) -> Iterator[str]:
+    verdict = _VERDICTS[each.verdict][1 if language == "ko" else 0]
+    name = f"{each.name}: " if each.name else ""
+    yield f"  {name}{verdict} {each.hinges if each.verdict == 'depends' else ''}".rstrip()
+    if each.refusal:
+        yield f"      x {each.refusal}"
+    for look in dict.fromkeys(each.looks):
+        yield f"      ? {clip(look)}"
+    for change in each.changes:
+        yield f"      ! {clip(change)}"
+    for line in (line for diff in each.diffs for line in diff.splitlines()):
+        yield f"        {line}"
+    if each.hinges and each.verdict != "depends":
+        yield f"      … then it hinges on: {clip(each.hinges)}"
 
 
 def clip(text: str) -> str:
