@@ -197,7 +197,7 @@ class Desk:
     def _a_run(self, name: str, folder: Path, order: Order, **more: Any) -> Run:
         journal: Journal = more.pop("journal")
         roads = self.ward.roads
-        return Run(name, folder, order, journal, _Silent(), consent=lambda _: False, roads=roads, **more)
+        return Run(name, folder, order, journal, _Silent(), consent=lambda *_: False, roads=roads, **more)
 
     def _go(self, operation: Operation, run: Run) -> None:
         self._run = run

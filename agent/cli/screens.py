@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import sys
+import termios
 from argparse import Namespace
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.language import Language
 
 if TYPE_CHECKING:
     from agent.runbook.events import Listener
+    from agent.runbook.one_step import Consent
 
-Consent = Callable[[str], bool]
 _DUMB = ("", "dumb", "unknown")
 
 
@@ -30,16 +31,21 @@ def screen_of(command: Namespace, language: Language) -> tuple[Listener, Consent
         live = LiveScreen(sys.stdout, language)
         # A run that is ended at once leaves the terminal as it was, cursor and all.
         atexit.register(live.close)
-        return live, lambda question: live.aside(lambda: agree(question))
+        return live, lambda *question: live.aside(lambda: agree(*question))
     from agent.screen.plain import PlainScreen
 
     return PlainScreen(sys.stdout, language, quiet=command.quiet), agree
 
 
-def agree(question: str) -> bool:
-    """Ask the person at the terminal; without one nobody agrees."""
+def agree(question: str, within: float | None = None) -> bool | None:
+    """Ask the person at the terminal; without one nobody agrees. None = no answer in time."""
     if not sys.stdin or sys.stdin.closed or not sys.stdin.isatty():
         return False
-    sys.stderr.write(f"{question} [yes/no] ")
+    sys.stderr.write(f"{question} [yes/no{f', in {within}' if within else ''}] ")
     sys.stderr.flush()
+    if within and not select.select([sys.stdin], [], [], within)[0]:
+        # What was typed and not sent is no answer, and is not for the shell either.
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        sys.stderr.write("\n")
+        return None
     return sys.stdin.readline().strip().lower() in ("yes", "y", "예", "네")

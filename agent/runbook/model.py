@@ -103,10 +103,11 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     (written `with`) go to the action, or to the included page as its parameters. `on` narrows the page's
     hosts, and `system` names what a step acts on where it is not the page's: without `on`, a step is for
     the hosts that serve it. `when`, `retry.until` and everything between `{{ }}` are expressions. `undo` is
-    a step done in reverse order when a later one fails. With `any_errors_fatal` a failure on one host ends
-    the run on all. `at` is where the step is written. `given` are the names that only this step sees: the
-    parameters of the included page it comes from, the outermost page's first, whose expressions see the
-    ones before.
+    a step done in reverse order when a later one fails. Where `confirm` is not answered for
+    `confirm_within`, the run stops as it does where nobody is there to be asked. With `any_errors_fatal` a
+    failure on one host ends the run on all. `at` is where the step is written. `given` are the names that
+    only this step sees: the parameters of the included page it comes from, the outermost page's first, whose
+    expressions see the ones before.
     """
 
     id: str = ""
@@ -128,6 +129,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     serial: int | str = 0
     any_errors_fatal: bool = False
     confirm: Text = ""
+    confirm_within: Seconds | None = None
     undo: Step | None = None
     tags: tuple[str, ...] = ()
     changes: str = ""
@@ -148,6 +150,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"`{key}` belongs to a step with `{kind}`, not to one with `{self.kind}`")
         if self.reads and self.changes:
             raise ValueError("`reads` says that the command alters nothing, `changes` says what it alters")
+        if self.confirm_within is not None and not (self.confirm and self.confirm_within > 0):
+            raise ValueError("`confirm_within` is how long `confirm` waits for an answer, and needs both")
         if self.arguments and self.kind not in ("do", "include"):
             raise ValueError(f"`with` belongs to a step with `do` or `include`, not with `{self.kind}`")
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,199}|", self.id):

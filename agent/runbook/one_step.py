@@ -36,6 +36,9 @@ from agent.transport.ask import Ask, Note
 from agent.transport.perform import perform
 from agent.transport.road import Road
 
+Consent = Callable[[str, float | None], bool | None]
+"""Asks a person a question, for so many seconds at most; None = nobody answered in that time."""
+
 
 @dataclass
 class Ended:
@@ -65,7 +68,7 @@ class OneStep:
     journal: Journal
     listener: Listener
     stop: StopSign
-    consent: Callable[[str], bool]
+    consent: Consent
     still: Callable[[Host, Road], None]
     past: StepPast | None = None
     verbose: bool = False
@@ -103,11 +106,14 @@ class OneStep:
         if not self.step.confirm or self.order.yes or (self.past and not self.past.state):
             return
         question = say(self.step.confirm, self.order.language)
-        if self.consent(f"{self.host.name}: {question}"):
+        within = self.step.confirm_within
+        agreed = self.consent(f"{self.host.name}: {question}", within)
+        if agreed:
             self.journal.write("confirmed", step=self.step.id, host=self.host.name, question=question)
             return
+        came = f"nobody answered in {within}" if agreed is None else "nobody did"
         raise Stopped(
-            f"{self.host.name}: {self.step.id} wants a person to agree ({question}), and nobody did.",
+            f"{self.host.name}: {self.step.id} wants a person to agree ({question}), and {came}.",
             do="Resume at a terminal, or with --yes.",
         )
 

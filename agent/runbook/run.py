@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from agent.runbook.fates import Fates
 from agent.runbook.hold import Hold
 from agent.runbook.hosts import meant_by, share_of
 from agent.runbook.model import Page, Step
-from agent.runbook.one_step import Ended, OneStep
+from agent.runbook.one_step import Consent, Ended, OneStep
 from agent.runbook.order import Order, sources
 from agent.runbook.reach import Reach
 from agent.runbook.stop_sign import StopSign
@@ -63,7 +63,7 @@ class Run:
     order: Order
     journal: Journal
     listener: Listener
-    consent: Callable[[str], bool]
+    consent: Consent
     past: RunPast | None = None
     ladder: Ladder | None = None
     verbose: bool = False
@@ -76,6 +76,7 @@ class Run:
     _names: dict[str, dict[str, Any]] = field(default_factory=dict)
     _failures: list[DrillyardError] = field(default_factory=list)
     _ticks: tuple[Tick, ...] = ()
+    _alone: bool = False
     _tell_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -149,9 +150,12 @@ class Run:
             finally:
                 self._tell_lock.release()
 
-    def _ask_person(self, question: str) -> bool:
+    def _ask_person(self, question: str, within: float | None) -> bool | None:
         with self._tell_lock:
-            return self.consent(question)
+            # Whoever did not answer for one host is not waited for at each of the others in turn.
+            answer = None if self._alone else self.consent(question, within)
+            self._alone = answer is None
+            return answer
 
     def _all(self, reach: Reach) -> None:
         live = [host for host in self.order.hosts if self._reached(host, reach)]

@@ -47,6 +47,7 @@ _HELP = {
     "serial": "How many hosts at a time: a count, or a share such as 30%.",
     "any_errors_fatal": "True: a failure on one host ends the run on all, where no rescue helps.",
     "confirm": "What a person is asked before the step.",
+    "confirm_within": "How long an answer is waited for: then the run stops, as where nobody is there.",
     "undo": "The step that takes this one back when a later one fails.",
     "tags": "Words to choose steps by.",
     "changes": "What the command alters, in words.",
