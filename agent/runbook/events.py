@@ -130,6 +130,26 @@ class EndEvent:
     event: Literal["end"] = "end"
 
 
+@dataclass(frozen=True)
+class UnlockEvent:
+    """What `drillyard unlock` made of the lock on one host, whose it was, and why it is not broken.
+
+    `outcome` is broken, free (nobody held it), left alone (it changed hands meanwhile), unreachable (nobody
+    looked) or unknown. `audit` is the hash of the audit's line about it, "" where nothing was to be done.
+    """
+
+    host: str
+    lock: str
+    outcome: Literal["broken", "free", "left alone", "unreachable", "unknown"]
+    run: str = ""
+    who: str = ""
+    reason: str = ""
+    since: str = ""
+    sentence: str = ""
+    audit: str = ""
+    event: Literal["unlock"] = "unlock"
+
+
 Event = RunEvent | StepEvent | AskEvent | RtoEvent | NotifyEvent | EndEvent
 
 
@@ -140,6 +160,6 @@ class Listener(Protocol):
         """Take notice of an event; must not raise."""
 
 
-def as_data(event: Event) -> dict[str, Any]:
+def as_data(event: Event | UnlockEvent) -> dict[str, Any]:
     """Return an event as JSON data."""
     return asdict(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from agent.runbook.events import Event, as_data
+from agent.runbook.events import Event, UnlockEvent, as_data
 from agent.secrets import mask
 
 
@@ -16,7 +16,7 @@ class JsonLines:
         """Write to `out`."""
         self._out = out
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event | UnlockEvent) -> None:
         """Write one line."""
         self._out.write(mask(json.dumps(as_data(event), ensure_ascii=False)) + "\n")
         self._out.flush()

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from agent.naming import HERE
-from agent.runbook.events import Event
+from agent.runbook.events import Event, UnlockEvent
 
 SHIPPED: Path = HERE / "screen" / "events.schema.json"
 
@@ -19,7 +19,7 @@ def events_schema() -> dict[str, Any]:
 
     A later release may add kinds and fields, never take one away: readers pass over what they do not know.
     """
-    kinds = get_args(Event)
+    kinds = (*get_args(Event), UnlockEvent)
     refs, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for kind in kinds:
         part = parts[kind.__name__]
@@ -32,7 +32,7 @@ def events_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An event of a Drillyard run",
         "description": "One line of `drillyard run --json`. The first is `run`; after `end` only messages "
-        "about the end (`notify`, `last`) follow.",
+        "about the end (`notify`, `last`) follow. `drillyard unlock --json` writes `unlock`, one a host.",
         "oneOf": list(refs),
         "$defs": parts,
     }

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.cli import main
 from agent.inventory import read_inventory
 from agent.record import audit, lock
+from agent.runbook.events import UnlockEvent
 from agent.transport.choose import open_road
 from agent.transport.perform import perform
 from tests.documents import ROOT
@@ -285,3 +287,43 @@ def test_only_what_it_saw_is_broken(world):
         assert not path.exists()
     finally:
         road.close()
+
+
+def events(capsys) -> list[dict]:
+    """What was written to stdout, which is nothing but whole events."""
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for each in found:
+        assert msgspec.to_builtins(msgspec.convert(each, UnlockEvent)) == each
+    return found
+
+
+def test_it_is_told_in_events(world, capsys):
+    """One a host: whose it was and its line in the audit, or that nobody held it."""
+    world.lock("a")
+    assert main(world.unlock("redis", "a,p", "--json")) == 0
+    first, second = events(capsys)
+    assert (first["host"], first["lock"], first["outcome"]) == ("a", "redis", "broken")
+    assert {key: first[key] for key in OTHER} == OTHER
+    assert first["audit"] == audit.newest(world.runs)
+    assert second == {**second, "host": "p", "outcome": "free", "run": "", "audit": ""}
+
+
+def test_what_was_not_unlocked_is_an_event_too(world, monkeypatch, capsys):
+    """Left alone, unknown, not reached: with the sentence that stderr has, and its exit code."""
+    path = world.lock("a")
+    hosts = world.folder / "hosts.yml"
+    hosts.write_text(
+        hosts.read_text() + "    far: {hosts: {f: {ansible_connection: ssh, ansible_port: 1}}}\n"
+    )
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lock, "_BREAK", f"echo taken > {path}; " + lock._BREAK)
+        assert main(world.unlock("redis", "a,f", "--json")) == 30
+    lost, left = events(capsys)
+    assert (lost["host"], lost["outcome"]) == ("f", "unreachable")
+    assert (left["host"], left["outcome"], left["run"]) == ("a", "left alone", "r1")
+    assert "changed hands" in left["sentence"]
+    monkeypatch.setattr(lock, "_BREAK", "echo no >&2; exit 1")
+    assert main(world.unlock("redis", "a", "--json")) == 10
+    (unknown,) = events(capsys)
+    assert unknown["outcome"] == "unknown"
+    assert "whether the lock on redis is broken is unknown" in unknown["sentence"]

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from agent.cli import main
-from agent.runbook.events import Event
+from agent.runbook.events import Event, UnlockEvent
 from agent.screen.schema import SHIPPED, events_schema, schema_text
 
-KINDS = {kind.event: kind for kind in get_args(Event)}
+KINDS = {kind.event: kind for kind in (*get_args(Event), UnlockEvent)}
 
 
 def test_the_shipped_schema_is_the_events(capsys):
@@ -25,7 +25,7 @@ def test_the_shipped_schema_is_the_events(capsys):
 def test_every_kind_is_told_apart_and_explained():
     """Each has its own word under `event`, every field, and a sentence."""
     schema = events_schema()
-    assert len(schema["oneOf"]) == len(KINDS) == 6
+    assert len(schema["oneOf"]) == len(KINDS) == 7
     for word, kind in KINDS.items():
         part = schema["$defs"][kind.__name__]
         assert part["properties"]["event"]["enum"] == [word]
