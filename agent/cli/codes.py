@@ -37,7 +37,7 @@ ENDS: dict[str, _Kinds] = {
     "run": _RUN,
     "resume": (*_RUN, errors.BadJournal),
     "unlock": (*_WORLD, *_ASK, errors.Refused, errors.Locked, errors.JournalLost),
-    "audit": (errors.Usage, errors.NotFound, errors.BadJournal),
+    "audit": (errors.Usage, errors.NotFound, errors.Refused, errors.BadJournal, errors.JournalLost),
     "backup": _RUN,
     "capture": (*_WORLD, errors.Refused, errors.Locked, errors.NoRoom),
     "mongodb": (*_WORLD, *_ASK, *_BACKUP, errors.MomentUnreachable, errors.Refused),

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from typing import cast
 
 from agent import __version__
-from agent.cli import api, backups, completion, hosts, mongodb, pages, rehearsals, runs, status, unlock
+from agent.cli import (
+    api,
+    audits,
+    backups,
+    completion,
+    hosts,
+    mongodb,
+    pages,
+    rehearsals,
+    runs,
+    status,
+    unlock,
+)
 from agent.cli.codes import exit_codes
 from agent.cli.options import Adder, Parser, consent, engine, library, places, token_file, verb, world
 from agent.errors import Usage
@@ -190,8 +202,19 @@ def _act(verbs: Adder) -> None:
     engine(parser)
     places(parser)
 
-    parser = verb(verbs, "audit", runs.audit, "verify the chain of the audit", "drillyard audit verify")
-    parser.add_argument("what", choices=("verify",))
+    parser = verb(
+        verbs,
+        "audit",
+        audits.audit,
+        "verify the chain of the audit, or acknowledge a line of it that a power cut tore",
+        "drillyard audit verify\n"
+        "  drillyard audit acknowledge 17 --reason 'power cut of 26 November, incident 42'",
+    )
+    parser.add_argument("what", choices=audits.VERBS)
+    parser.add_argument(
+        "line", nargs="?", type=int, help="acknowledge: the number of the torn line, as verify names it"
+    )
+    parser.add_argument("--reason", default="", help="acknowledge: why it is torn; it stays in the audit")
     parser.add_argument(
         "--last", default="", metavar="HASH", help="the hash a run ended with: it must be there still"
     )

@@ -1,4 +1,4 @@
-"""`drillyard plan`, `run`, `resume` and `audit`."""
+"""`drillyard plan`, `run` and `resume`."""
 
 from __future__ import annotations
 
@@ -142,13 +142,3 @@ def _go(run: Run) -> int:
         code = run.go().exit_code
     # The run went on to its end unseen; where it ended well, say that nobody read so.
     return code or (128 + signal.SIGPIPE if getattr(run.listener, "gone", False) else 0)
-
-
-def audit(command: Namespace) -> int:
-    """Verify that no line of the audit was altered, removed or inserted."""
-    from agent.record import audit as book
-
-    count = book.verify(Path(command.runs), command.last)
-    last = f" The last one's hash is {book.newest(Path(command.runs))}." if count else ""
-    sys.stdout.write(f"{count} lines, each following from the one before.{last}\n")
-    return 0

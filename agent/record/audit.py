@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import getpass
-import hashlib
 import json
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from agent.errors import BadJournal, NotFound
+from agent.errors import BadJournal, NotFound, Refused
 from agent.record.journal import utc_now
+from agent.record.torn import EVENT, FIRST, Acknowledged, acknowledged_in, former, hashed, is_torn
 from agent.secrets import mask
 
 NAME = "audit.jsonl"
-_FIRST = "0" * 64
 _PIECE = 8192
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A sound audit: how many lines it has, the hash of the last, and those known to be torn."""
+
+    lines: int
+    last: str
+    torn: tuple[Acknowledged, ...]
 
 
 def who() -> str:
@@ -38,7 +48,7 @@ def origin() -> str:
 def note(folder: Path, event: str, **fields: Any) -> str:
     """Append a line to `folder`/audit.jsonl, durably, chained to the line before it; return its hash.
 
-    What a power cut left of a line stays as one of its own, for `verify` to name.
+    What a power cut left of a line stays as one of its own, for `verify` to name until it is acknowledged.
 
     Raises:
         OSError: it could not be written; then nothing of it is there, and the chain holds.
@@ -47,11 +57,11 @@ def note(folder: Path, event: str, **fields: Any) -> str:
     with (folder / NAME).open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         last, torn = _last_line(file)
-        before = _FIRST if last is None else _hash(last)
+        before = FIRST if last is None else hashed(last)
         line = {"at": utc_now(), "who": who(), "from": origin(), "event": event, **fields, "before": before}
         text = mask(json.dumps(line, ensure_ascii=False)).encode("utf-8", "backslashreplace")
         _append(file.fileno(), b"\n" * torn + text + b"\n")
-    return _hash(text)
+    return hashed(text)
 
 
 def _append(handle: int, line: bytes) -> None:
@@ -78,15 +88,8 @@ def _last_line(file: IO[bytes]) -> tuple[bytes | None, bool]:
         piece *= 8
 
 
-def newest(folder: Path) -> str:
-    """Return the hash of the last line, or "" where there is none."""
-    path = folder / NAME
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    return _hash(lines[-1]) if lines else ""
-
-
-def verify(folder: Path, last: str = "") -> int:
-    """Return how many audit lines there are, all of them linked.
+def verify(folder: Path, last: str = "") -> Verified:
+    """Return what there is of an audit whose lines all are linked, but for torn ones that were acknowledged.
 
     `last` is the hash (or its beginning) that the end of a run told: without one kept elsewhere nobody can
     see that lines were cut off the end.
@@ -98,16 +101,50 @@ def verify(folder: Path, last: str = "") -> int:
     """
     path = folder / NAME
     lines = _lines(path)
-    bad = [number for number, line in enumerate(lines) if not _follows(line, lines[number - 1 : number])]
+    known = acknowledged_in(lines)
+    bad = [place for place in range(len(lines)) if not _sound(lines, place, known.get(place + 1))]
     if bad:
-        raise _broken(path, lines, bad)
-    if last and not any(_hash(line).startswith(last) for line in lines):
+        raise _broken(path, lines, bad, known)
+    if last and not any(hashed(line).startswith(last) for line in lines):
         raise BadJournal(
             f"{path} has {len(lines)} sound lines, and none with the hash {last}: "
             "at least one line was cut off its end.",
             do="Compare with a copy kept elsewhere.",
         )
-    return len(lines)
+    return Verified(len(lines), hashed(lines[-1]), tuple(known.values()))
+
+
+def acknowledge(folder: Path, line: int, reason: str) -> str:
+    """Write down that a line (from 1) is known to be torn, and why; return the hash of what was written.
+
+    Raises:
+        NotFound: there is no audit, or no such line in it.
+        Refused: the line is whole, was altered and not torn, or was acknowledged already.
+        BadJournal: it cannot be read.
+        OSError: it could not be written.
+    """
+    path = folder / NAME
+    lines, place = _lines(path), line - 1
+    if not 0 < line <= len(lines):
+        raise NotFound(f"{path} has no line {line}: its lines are 1 to {len(lines)}.")
+    if earlier := acknowledged_in(lines).get(line):
+        raise Refused(
+            f"{path}:{line} was acknowledged by {earlier.who} at {earlier.at} ({earlier.reason}).",
+            do="See what `drillyard audit verify` says of it now.",
+        )
+    if not is_torn(lines[place]):
+        raise Refused(
+            f"{path}:{line} is a whole line, and only what a power cut left of one is acknowledged.",
+            do="See `drillyard audit verify`; what was altered is compared with a copy kept elsewhere.",
+        )
+    if line < len(lines) and not _sound(lines, place + 1, None) and not is_torn(lines[place + 1]):
+        raise Refused(
+            f"{path}:{line} is no whole line, and the one after it does not follow from it: "
+            "it was altered there, or after it was torn.",
+            do="Compare with a copy kept elsewhere.",
+        )
+    about = {"line": line, "torn": hashed(lines[place]), "former": former(lines, place)}
+    return note(folder, EVENT, reason=reason, **about)
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -125,18 +162,27 @@ def _lines(path: Path) -> list[bytes]:
     return lines
 
 
-def _follows(line: bytes, former: list[bytes]) -> bool:
+def _sound(lines: Sequence[bytes], place: int, known: Acknowledged | None) -> bool:
+    """Whether a line follows from the one before it, or is torn and unchanged since that was `known`."""
+    if known:
+        return is_torn(lines[place]) and known.holds(lines)
     try:
-        found: object = json.loads(line)["before"]
+        found: object = json.loads(lines[place])["before"]
     except (ValueError, KeyError, TypeError):
         return False
-    return found == (_hash(former[0]) if former else _FIRST)
+    return found == former(lines, place)
 
 
-def _broken(path: Path, lines: list[bytes], bad: list[int]) -> BadJournal:
+def _broken(
+    path: Path, lines: Sequence[bytes], bad: Sequence[int], known: dict[int, Acknowledged]
+) -> BadJournal:
     first, *others = bad
-    if _torn(lines[first]):
+    do = "Compare with a copy kept elsewhere."
+    if earlier := known.get(first + 1):
+        what = f"was acknowledged as torn by {earlier.who} at {earlier.at}: it or the line before has changed"
+    elif is_torn(lines[first]):
         what = "is no whole line: it was torn by a power cut, or altered"
+        do += f" Where it was a power cut: drillyard audit acknowledge {first + 1} --reason WHY"
     else:
         what = "does not follow from the line before it: the audit was altered there"
     after = len(lines) - first - 1
@@ -144,16 +190,4 @@ def _broken(path: Path, lines: list[bytes], bad: list[int]) -> BadJournal:
         rest = f" Of the {after} lines after it {len(others)} more are broken, first line {others[0] + 1}."
     else:
         rest = f" Of the {after} lines after it each follows from the one before." if after else ""
-    return BadJournal(f"{path}:{first + 1} {what}.{rest}", do="Compare with a copy kept elsewhere.")
-
-
-def _torn(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return True
-    return False
-
-
-def _hash(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()
+    return BadJournal(f"{path}:{first + 1} {what}.{rest}", do=do)

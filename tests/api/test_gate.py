@@ -125,7 +125,7 @@ def test_the_audit_says_who_what_and_with_what_result(api: Api) -> None:
     assert [line["who"].split(" ")[0] for line in lines] == ["all"] * 4 + ["nobody"]
     assert {line["from"] for line in lines} == {"192.0.2.1"}
     assert text.split("_", 2)[2] not in json.dumps(lines)
-    assert audit.verify(api.world.runs) == 5
+    assert audit.verify(api.world.runs).lines == 5
 
 
 def test_what_cannot_be_audited_is_not_done(api: Api) -> None:

@@ -77,6 +77,10 @@ def test_a_verb_names_no_code_it_cannot_end_with(verb, code, can):
         (["check", "-i", EXAMPLE, "--forks", "0"], 64, "expected a whole number from 1 up, found 0"),
         (["run", "redis_aof", "-i", EXAMPLE, "--forks=-3"], 64, "from 1 up, found -3"),
         (["hosts", "-i", EXAMPLE, "--ping", "--forks", "x"], 64, "from 1 up, found x"),
+        (["audit", "verify", "3"], 64, "audit verify: it takes no line"),
+        (["audit", "acknowledge", "3"], 64, "expected the number of the torn line, and --reason"),
+        (["audit", "acknowledge", "--reason", "x"], 64, "expected the number of the torn line"),
+        (["audit", "acknowledge", "x", "--reason", "x"], 64, "invalid int value"),
         (["audit", "verify", "--runs", "/nonexistent"], 22, "Could not look: there is no line of an audit"),
     ],
 )
