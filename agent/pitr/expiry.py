@@ -6,7 +6,6 @@ what its date was, and what is left is looked up in the base.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -14,12 +13,15 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, TypeAlias
 
+import bson
 from bson import Timestamp
 
+from agent.errors import BackupDamaged
 from agent.pitr import instant
-from agent.pitr.catalog import Entry, entry_of, from_json
+from agent.pitr.catalog import Entry
 from agent.pitr.elements import ARRAY, element, fields, id_of, inner, text, value
-from agent.pitr.log import CATALOG, Change, Span, changes, prove, read, span
+from agent.pitr.lives import Lives
+from agent.pitr.log import CATALOG, Change, Span, definitions, prove, read, span
 from agent.pitr.manifest import Manifest
 from agent.pitr.merge import Piece, split
 from agent.pitr.reach import stretches
@@ -32,6 +34,7 @@ _DATE = 0x09
 _date_of = Struct("<q").unpack
 # A server removes what is due at a whole second of its own, and writes down the time a little later.
 _SLACK = 1.0
+_BEGINNING = Timestamp(0, 0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,25 @@ class Due:
         return change.kind == "delete" and (change.at, _place(change)) in self.deletes
 
 
+@dataclass
+class _Force:
+    """When a rule was in force: each time from a moment to another, both inclusive; None = it still is."""
+
+    times: list[tuple[Timestamp, Timestamp | None]] = field(default_factory=list)
+
+    def holds(self, at: Timestamp) -> bool:
+        """Return whether it was at that moment."""
+        return any(since <= at and (until is None or at <= until) for since, until in self.times)
+
+    @property
+    def now(self) -> bool:
+        """Whether it still is."""
+        return bool(self.times) and self.times[-1][1] is None
+
+
+_Rules: TypeAlias = "dict[str, dict[Rule, _Force]]"
+
+
 @dataclass(frozen=True)
 class _Delete:
     at: Timestamp
@@ -63,7 +85,8 @@ class _Delete:
 def due_deletes(timeline: Timeline, start: Timestamp, end: Timestamp, of: Collection[str]) -> Due:
     """Return which deletes in the collections `of`, after `start` and until `end`, were of what was due.
 
-    A TTL index is known that was there at the base before `start`, or was changed since `start`.
+    A TTL index excuses them while it was there: as the base before `start` has it, and from each change of
+    definition that was captured since.
 
     Raises:
         BackupDamaged: a segment or the base is missing or damaged.
@@ -82,28 +105,67 @@ def due_deletes(timeline: Timeline, start: Timestamp, end: Timestamp, of: Collec
 
 
 def _base(timeline: Timeline, start: Timestamp) -> Manifest | None:
+    """Return the newest base before a moment with no hole in the log between; else the first one after it."""
     found, _ = stretches(timeline)
-    bases = sorted((base for each in found for base in each.bases), key=lambda base: base.ended())
+    whole = next((each for each in found if each.run.end >= start), None)
+    bases = sorted(whole.bases, key=lambda base: base.ended()) if whole else []
     return next((base for base in reversed(bases) if base.ended() <= start), bases[0] if bases else None)
 
 
 def _rules(
     timeline: Timeline, base: Manifest | None, start: Timestamp, end: Timestamp, of: Collection[str]
-) -> dict[str, set[Rule]]:
-    """Return the TTL indexes that collections had at any time, as base and log tell them."""
-    entries = [each for each in base.entries() if each.namespace in of] if base else []
-    for change in changes(timeline, start, end):
+) -> _Rules:
+    """Return the TTL indexes that collections had at any time, with when, as base and log tell them."""
+    lives = Lives(base.entries() if base else ())
+    rules: _Rules = defaultdict(lambda: defaultdict(_Force))
+    _note(rules, lives, of, _BEGINNING)
+    begun = base.started() if base else start
+    for change in _definitions(timeline, min(begun, start), start, end):
         if change.kind == CATALOG:
-            said = json.loads(change.event["entries"])
-            entries += [each for each in map(_entry, said) if each.namespace in of]
-    rules: dict[str, set[Rule]] = defaultdict(set)
-    for entry in entries:
-        rules[entry.namespace] |= set(_of_entry(entry))
-    return {namespace: found for namespace, found in rules.items() if found}
+            lives.learn(change)
+        else:
+            if change.at < begun:
+                _begin_anew(rules, change)
+            lives.heed(change)
+        _note(rules, lives, of, change.at)
+    return {namespace: dict(found) for namespace, found in rules.items() if found}
 
 
-def _entry(said: Any) -> Entry:
-    return entry_of(from_json(said))
+def _definitions(timeline: Timeline, begun: Timestamp, start: Timestamp, end: Timestamp) -> Iterable[Change]:
+    """Return the changes of definition since a base; since `start` where what lies between is damaged."""
+    try:
+        return list(definitions(timeline, begun, end))
+    except BackupDamaged:
+        if begun == start:
+            raise
+        return list(definitions(timeline, start, end))
+
+
+def _begin_anew(rules: _Rules, change: Change) -> None:
+    """Have rules that a later base told of begin with the event that made them."""
+    said: Any = bson.decode(change.event.raw).get("operationDescription") or {}
+    made = {tuple(each["key"]) for each in said.get("indexes", ())} if change.kind == "createIndexes" else ()
+    for rule, force in rules.get(f"{change.db}.{change.name}", {}).items():
+        if (b".".join(rule.path).decode(),) in made and force.now:
+            force.times[-1] = (change.at, None)
+
+
+def _note(rules: _Rules, lives: Lives, of: Collection[str], at: Timestamp) -> None:
+    """Note of each collection which rules are in force from that moment on, and which no longer."""
+    here: dict[str, set[Rule]] = {namespace: set() for namespace in of}
+    for life in lives.living:
+        if life.namespace in here:
+            indexes = tuple(life.indexes.values())
+            here[life.namespace] |= set(
+                _of_entry(Entry(life.db, life.name, life.kind, life.options, indexes))
+            )
+    for namespace, found in here.items():
+        for rule in found:
+            if not rules[namespace][rule].now:
+                rules[namespace][rule].times.append((at, None))
+        for rule, force in rules[namespace].items():
+            if rule not in found and force.now:
+                force.times[-1] = (force.times[-1][0], at)
 
 
 def _of_entry(entry: Entry) -> Iterator[Rule]:
@@ -150,7 +212,7 @@ def _backwards(timeline: Timeline, start: Timestamp, end: Timestamp) -> Iterator
 class _Search:
     """Deletes whose document's date is not known yet, and what the log says of it."""
 
-    def __init__(self, rules: dict[str, set[Rule]], due: Due, start: Timestamp) -> None:
+    def __init__(self, rules: _Rules, due: Due, start: Timestamp) -> None:
         self._rules = rules
         self._due = due
         self._start = start
@@ -211,6 +273,8 @@ class _Search:
     def _judge(self, at: tuple[Place, Rule], delete: _Delete, date: float | None) -> None:
         place, rule = at
         if date is None or delete.wall + _SLACK < date + rule.seconds:
+            return
+        if not self._rules[place[0]][rule].holds(delete.at):
             return
         if (delete.at, place) not in self._due.deletes:
             self._due.deletes.add((delete.at, place))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +17,8 @@ from agent.pitr.store import TORN, Timeline
 
 CATALOG = "catalog"
 _LOOKS = 3
+_KIND = b"\x02operationType\0"
+_OF_DOCUMENTS = (b"insert\0", b"update\0", b"replace\0", b"delete\0")
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,32 @@ def changes(timeline: Timeline, start: Timestamp, upto: Timestamp | None) -> Ite
     return takewhile(lambda change: upto is None or change.at <= upto, read(found, start))
 
 
+def definitions(timeline: Timeline, start: Timestamp, upto: Timestamp | None) -> Iterator[Change]:
+    """Yield as `changes` does what is not of documents; a catalog has the moment of the change before it.
+
+    Days of a log are gone through for a few of them, so the others are told by their bytes alone.
+    """
+    found = span(timeline, start, upto)
+    prove(found)
+    few = (each for each in _records(found) if is_control(each) or not _of_a_document(each))
+    return takewhile(lambda change: upto is None or change.at <= upto, _read(few, start))
+
+
+def _of_a_document(record: bytes) -> bool:
+    # The first one is the event's own: before it is only the token, which holds no field of that name.
+    at = record.find(_KIND)
+    return at >= 0 and record.startswith(_OF_DOCUMENTS, at + len(_KIND) + 4)
+
+
 def read(found: Span, start: Timestamp) -> Iterator[Change]:
     """Yield the changes of a proved span after `start`, also those of its last file that are later."""
+    return _read(_records(found), start)
+
+
+def _read(records: Iterable[bytes], start: Timestamp) -> Iterator[Change]:
     here: set[bytes] = set()
     now = Timestamp(0, 0)
-    for record in _records(found):
+    for record in records:
         if is_control(record):
             said = bson.decode(record)
             if said["_ctl"] == CATALOG:

@@ -25,7 +25,7 @@ from agent.pitr.store import Store, Timeline
 from agent.systems.mongodb import find_damage as find_damage_of
 from tests.mongo_standin import MongoServer
 from tests.pitr.captured_host import CapturedHost
-from tests.pitr.history import delete, insert, update
+from tests.pitr.history import delete, event, insert, update
 
 START = 100_000
 TTL = 600
@@ -48,6 +48,12 @@ def begun(folder: Path, index: dict[str, Any] | None, docs: list[dict[str, Any]]
     """A store with a base that holds these sessions, and perhaps a TTL index."""
     store = Store(folder)
     timeline = store.begin("server", "a test")
+    based(timeline, index, docs)
+    return store, timeline
+
+
+def based(timeline: Timeline, index: dict[str, Any] | None, docs: list[dict[str, Any]]) -> None:
+    """Give a timeline such a base."""
     place = timeline.base / "b1"
     place.mkdir(parents=True)
     raw = b"".join(map(bson.encode, docs))
@@ -64,19 +70,23 @@ def begun(folder: Path, index: dict[str, Any] | None, docs: list[dict[str, Any]]
         catalog=[as_json(asdict(entry))],
         folder=str(place),
     ).write(place)
-    return store, timeline
 
 
 def seal(timeline: Timeline, events: list[RawBSONDocument], each: int = 400) -> None:
     """Seal events in their order, in several segments."""
     recorder = Recorder(timeline)
-    for n, event in enumerate(sorted(events, key=lambda event: event["clusterTime"])):
-        recorder.add(event)
+    for n, each_event in enumerate(sorted(events, key=lambda said: said["clusterTime"])):
+        recorder.add(each_event)
         if n % each == each - 1:
             recorder.settle({"_data": "x"})
             recorder.seal()
     recorder.settle({"_data": "x"})
     recorder.seal()
+
+
+def indexes(second: float, inc: int, kind: str, index: dict[str, Any]) -> RawBSONDocument:
+    """The event of an index that is made or dropped."""
+    return at(second, inc, event, kind, index["name"], SESSIONS, operationDescription={"indexes": [index]})
 
 
 def history(index: dict[str, Any] | None, folder: Path, *, wrong: int = 0) -> Store:
@@ -139,8 +149,8 @@ def test_an_index_that_was_made_meanwhile_counts(tmp_path: Path):
     """The log notes how collections are after a change, with what the event itself leaves out."""
     store, timeline = begun(tmp_path, None, [{"_id": n, "up": {"seen": when(0)}} for n in range(300)])
     recorder = Recorder(timeline)
-    recorder.add(at(5, 1, insert, "a", "shop.other"))
     dotted = {**INDEX, "key": {"up.seen": 1}, "expireAfterSeconds": 10}
+    recorder.add(indexes(5, 1, "createIndexes", {key: dotted[key] for key in ("v", "key", "name")}))
     entry = as_json(asdict(Entry("shop", "sessions", indexes=(dotted,))))
     recorder.define("shop", "sessions", json.dumps([entry]))
     # One was given another date as a whole, another lost it.
@@ -155,17 +165,88 @@ def test_an_index_that_was_made_meanwhile_counts(tmp_path: Path):
     assert not found.found
 
 
-def test_a_server_says_which_indexes_let_documents_expire(servers: Callable[[], MongoServer], tmp_path: Path):
-    """Captured from one: base and log know the index; its sweep is left out, a wrong query is found."""
+WIPED = 300
+"""Seconds after the base at which 200 sessions that were due long ago are deleted at once."""
+
+
+def wiped(folder: Path, had: bool, changed: list[RawBSONDocument]) -> Store:
+    """A base of a while ago, with the TTL index or without; definitions changed since; then many deletes."""
+    long_ago = [{"_id": n, "seen": when(-10 * TTL)} for n in range(200)]
+    store, timeline = begun(folder, INDEX if had else None, long_ago)
+    deletes = [at(WIPED + n * 0.001, 10 + n, delete, n, SESSIONS) for n in range(200)]
+    seal(timeline, [*changed, *deletes, at(WIPED + 20, 1, insert, "end", "shop.other")], each=100)
+    return store
+
+
+MADE, DROPPED = "createIndexes", "dropIndexes"
+
+
+@pytest.mark.parametrize(
+    ("had", "then", "due"),
+    [
+        (False, [(100, MADE)], True),
+        (False, [], False),
+        (True, [], True),
+        (True, [(100, DROPPED)], False),
+        (False, [(100, MADE), (120, DROPPED)], False),
+        (True, [(100, DROPPED), (120, MADE)], True),
+        (False, [(WIPED + 10, MADE)], False),
+        (True, [(WIPED + 10, DROPPED)], True),
+    ],
+    ids=[
+        "made after the base",
+        "never there",
+        "there at the base",
+        "dropped after the base",
+        "made and dropped",
+        "dropped and made",
+        "made behind the deletes",
+        "dropped behind the deletes",
+    ],
+)
+@pytest.mark.parametrize("since", [WIPED - 60, 0], ids=["searched from later on", "searched whole"])
+def test_an_index_excuses_deletes_while_it_is_there(
+    tmp_path: Path, since: int, had: bool, then: list[tuple[int, str]], due: bool
+):
+    """It is younger than the base, or gone since: the log tells, also what of it lies before the search."""
+    store = wiped(tmp_path, had, [indexes(second, 1, kind, INDEX) for second, kind in then])
+    found = find_damage(store, instant.show(Timestamp(START + since, 0)) if since else "", "", 100)
+    assert found.found is not due
+    assert found.expired == ({f"{SESSIONS} (seen)": 200} if due else {})
+
+
+def test_an_index_that_the_first_base_has_excuses_nothing_older(tmp_path: Path):
+    """The log begins before its first base: what was deleted before the index was made was not due by it."""
+    store = Store(tmp_path)
+    timeline = store.begin("server", "a test")
+    old = [{"_id": n, "seen": when(-10 * TTL)} for n in range(200)]
+    events = [at(-100 + n * 0.001, n, insert, n, SESSIONS, seen=each["seen"]) for n, each in enumerate(old)]
+    events += [at(-60 + n * 0.001, n, delete, n, SESSIONS) for n in range(200)]
+    events += [indexes(-10, 1, MADE, INDEX), at(20, 1, insert, "end", "shop.other")]
+    seal(timeline, events)
+    based(timeline, INDEX, [])
+    found = find_damage(store, "", "", 100)
+    assert [each.kind for each in found.candidates] == ["delete"]
+    assert not found.expired
+
+
+@pytest.mark.parametrize("young", [False, True], ids=["older than the base", "younger"])
+def test_a_server_says_which_indexes_let_documents_expire(
+    servers: Callable[[], MongoServer], tmp_path: Path, young: bool
+):
+    """Captured from one: base or log know the index; its sweep is left out, a wrong query is found."""
     server, spare = servers(), servers()
     sessions = server.client().shop.sessions
-    sessions.create_index([("seen", 1)], expireAfterSeconds=86_400)
+    if not young:
+        sessions.create_index([("seen", 1)], expireAfterSeconds=86_400)
     long_ago = datetime.now(UTC) - timedelta(days=2)
     sessions.insert_many([{"_id": n, "seen": long_ago} for n in range(200)])
     host = CapturedHost(tmp_path, server, spare)
     host.start()
     try:
         host.based()
+        if young:
+            sessions.create_index([("seen", 1)], expireAfterSeconds=86_400)
         sessions.insert_many([{"_id": n, "seen": long_ago} for n in range(200, 300)])
         sessions.insert_many([{"_id": n, "seen": datetime.now(UTC)} for n in range(300, 420)])
         sessions.delete_many({"_id": {"$lt": 300}})
