@@ -47,6 +47,13 @@ ENDS: dict[str, _Kinds] = {
 }
 _LOOKS = ("check", "auto-recover")
 _ALSO = {
+    "audit": {
+        0: "sound; a torn line that was acknowledged is named",
+        22: "There is no audit to look at, or no such line in it.",
+        23: "acknowledge: the line is whole, was altered, or was acknowledged before",
+        50: "A line is torn, altered, removed or inserted; the sentence names the first.",
+        51: "acknowledge: the audit cannot be written",
+    },
     "backup": {1: "check: somebody should look", 2: "check: the objectives are at risk"},
     "mongodb": {1: "status: not well; points: no moment to restore; find-damage: nothing found"},
 }
@@ -67,8 +74,8 @@ def exit_codes_of(verb: str) -> str:
 
 
 def _table(kinds: Iterable[type[DrillyardError]], own: dict[int, str]) -> str:
-    rows = [*own.items()]
-    rows += [(kind.exit_code, (kind.__doc__ or "").strip().splitlines()[0]) for kind in kinds]
+    told = {kind.exit_code: (kind.__doc__ or "").strip().splitlines()[0] for kind in kinds}
+    rows = [*{**told, **own}.items()]
     return "\n".join(f"  {code:>3}  {text}" for code, text in sorted(rows))
 
 

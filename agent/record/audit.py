@@ -182,12 +182,14 @@ def _broken(
         what = f"was acknowledged as torn by {earlier.who} at {earlier.at}: it or the line before has changed"
     elif is_torn(lines[first]):
         what = "is no whole line: it was torn by a power cut, or altered"
-        do += f" Where it was a power cut: drillyard audit acknowledge {first + 1} --reason WHY"
+        say_so = f"drillyard audit acknowledge {first + 1} --runs {path.parent} --reason WHY"
+        do += f" Where it was a power cut: {say_so}"
     else:
         what = "does not follow from the line before it: the audit was altered there"
     after = len(lines) - first - 1
+    behind = f" Of the {after} line{'s' * (after != 1)} after it"
     if others:
-        rest = f" Of the {after} lines after it {len(others)} more are broken, first line {others[0] + 1}."
+        rest = f"{behind} {len(others)} more are broken, first line {others[0] + 1}."
     else:
-        rest = f" Of the {after} lines after it each follows from the one before." if after else ""
+        rest = f"{behind} each follows from the one before." if after else ""
     return BadJournal(f"{path}:{first + 1} {what}.{rest}", do=do)

@@ -30,7 +30,8 @@ def lines(order: Order, planned: Sequence[Planned]) -> Iterator[str]:
     language: Language = order.language
     yield f"{say(order.page.title, language)} ({order.page.name})"
     for host in order.hosts:
-        yield f"{host.name} ({host.address}:{host.port})"
+        where = f"{host.address}:{host.port}" if host.road == "ssh" else host.address or host.road
+        yield f"{host.name} ({where})"
         parts: tuple[Part, ...] = ()
         for each in planned:
             if each.host == host.name:

@@ -77,13 +77,16 @@ class HostKeys(paramiko.MissingHostKeyPolicy):
 
     def _is_certified(self, key: paramiko.PKey) -> HostKeyRefused:
         address, port = self._where
-        through = f"ssh {f'-p {port} ' if port != 22 else ''}{address}"
+        file = self._authorities[0].file
+        alias = "" if self._name == entry(address, port) else f"-o HostKeyAlias={self._name} "
+        strictly = f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={file} {alias}"
         return HostKeyRefused(
             f"{self._host}: the key of {self._name} is unknown: it shows {_shown(key)}, and "
-            f"{self._authorities[0].file} knows only an authority ({AUTHORITY}) that may have certified it. "
+            f"{file} knows only an authority ({AUTHORITY}) that may have certified it. "
             "Certificates of hosts cannot be checked here: the SSH library (paramiko) does not read them.",
             do="Let ssh check the certificate and write down the key: "
-            f'echo "{self._name} $({through} cat {_on_host(key)})" >> {self._first}',
+            f"ssh {strictly}{f'-p {port} ' if port != 22 else ''}{address} cat {_on_host(key)} "
+            f"| sed 's/^/{self._name} /' >> {self._first}",
         )
 
     def _has_changed(self, key: paramiko.PKey, known: KnownKey) -> HostKeyRefused:

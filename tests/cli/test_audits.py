@@ -20,7 +20,7 @@ def test_a_torn_line_is_acknowledged(tmp_path, capsys):
     """By the command that verify names; from then on verify is sound and names line, person and reason."""
     runs = torn(tmp_path)
     assert main(["audit", "verify", *runs]) == 50
-    assert "drillyard audit acknowledge 2 --reason WHY" in capsys.readouterr().err
+    assert f"drillyard audit acknowledge 2 --runs {tmp_path} --reason WHY" in capsys.readouterr().err
     for words in (["acknowledge", "2", "--reason", "power cut"], ["verify"]):
         assert main(["audit", *words, *runs]) == 0
         said = capsys.readouterr().out

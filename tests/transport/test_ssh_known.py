@@ -106,12 +106,13 @@ def test_what_to_do_about_a_certified_host_makes_it_known(tmp_path):
         with running_sshd(Path(place), f"HostKey {key}", certificate) as sshd:
             host = sshd.host(known_hosts=str(known))
             todo = str(refusal(host)).partition("write down the key: ")[2]
-            strict = (
-                f"ssh -F none -i {sshd.key_file} -o UserKnownHostsFile={known} -oStrictHostKeyChecking=yes"
-            )
             # Here the server's keys and the user's own lie elsewhere than on a real host.
-            todo = todo.replace("ssh -p", f"{strict} -p").replace("127.0.0.1 cat", "root@127.0.0.1 cat")
+            todo = todo.replace("ssh -o", f"ssh -F none -i {sshd.key_file} -o", 1)
+            todo = todo.replace("127.0.0.1 cat", "root@127.0.0.1 cat")
             todo = todo.replace("/etc/ssh/ssh_host_ed25519_key.pub", str(sshd.folder / "host_key.pub"))
+            # What does not come about leaves no half line, by which the whole file would be refused.
+            subprocess.run(todo.replace(f"-p {sshd.port}", "-p 1"), shell=True, check=False)
+            assert known.read_text().count("\n") == 1
             subprocess.run(todo, shell=True, check=True)
             assert known.read_text().endswith(own(sshd) + f" {public_comment(sshd)}\n")
             assert let_in(host)
