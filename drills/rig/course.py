@@ -9,7 +9,7 @@ from typing import Any
 
 from drills.rig.backups import Backups, Resumed, full_again
 from drills.rig.fault import Harm, Scene
-from drills.rig.recovery import Agent, Kill
+from drills.rig.recovery import Agent, Kill, Recovery
 from drills.rig.stack import Stack
 from drills.rig.subject import Subject
 from drills.rig.verdict import Claim
@@ -54,6 +54,8 @@ class Course:
     everybody's back once it has ended: proofs that a drill can fail use it. `simulated` names what of the
     night is not the real thing, and what stands in its place, such as "Atlas (a fake built from the published
     schema)"; what of the stack is a stand-in, the stack says itself. No verdict is shown without them.
+    `stops` is the step in which the agent is to stop, by its id, where going on would be wrong ("" = it is to
+    go on to the end).
     """
 
     drill: str
@@ -81,6 +83,13 @@ class Course:
     kills: tuple[Kill, ...] = ()
     meddle: Callable[[Scene, Subject], None] | None = None
     simulated: tuple[str, ...] = ()
+    stops: str = ""
+
+    def ended_well(self, recovery: Recovery) -> bool:
+        """Return whether the agent went on to the end, or stopped where it is to."""
+        if self.stops:
+            return recovery.ended == "failed" and recovery.failed == self.stops
+        return recovery.ended == "done"
 
     @property
     def name(self) -> str:

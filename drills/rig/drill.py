@@ -113,6 +113,7 @@ class Drill:
             rpo_objective=course.rpo,
             verified=self.settings.verified,
             simulated=course.simulated,
+            stops=course.stops,
         )
         verdict = judge(found)
         lines = conclude(self.evidence, course, self.notes, found, verdict, self.clock)
@@ -218,7 +219,8 @@ class Drill:
         return afterwards.gone_on(self.course.goes_on(), Bench(scene, self._agent(scene), self.evidence))
 
     def _served_again(self, probe: Probe, *, since: float) -> bool:
-        ended_badly = self.notes.recovery is not None and self.notes.recovery.ended != "done"
+        recovery = self.notes.recovery
+        ended_badly = recovery is not None and not self.course.ended_well(recovery)
         within = min(2.0, self.settings.settle) if ended_badly else self.settings.settle
         return probe.verified(self.settings.verified, since=since, within=within)
 
@@ -271,7 +273,7 @@ class Drill:
         self._say(f"the agent has ended: {recovery.ended}. {recovery.said}".rstrip())
         if self.course.meddle:
             self.course.meddle(scene, clients.subject)
-        if recovery.ended == "done":
+        if self.course.ended_well(recovery):
             checked = [*afterwards.ticked(recovery)]
             self.notes.claims += checked
             for claim in checked:

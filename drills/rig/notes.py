@@ -45,9 +45,15 @@ class Notes:
 
 
 def find(
-    notes: Notes, *, rto: float, rpo_objective: float, verified: int, simulated: tuple[str, ...] = ()
+    notes: Notes,
+    *,
+    rto: float,
+    rpo_objective: float,
+    verified: int,
+    simulated: tuple[str, ...] = (),
+    stops: str = "",
 ) -> Findings:
-    """Return what the notes come to, against objectives in seconds; pure."""
+    """Return what the notes come to, against objectives in seconds; `stops` as in Course. Pure."""
     ended = notes.recovery.ended if notes.recovery else ""
     restored = notes.recovery.restored if notes.recovery else None
     struck = notes.struck[1] if notes.struck else None
@@ -68,6 +74,8 @@ def find(
         resumed=sum(1 for when in notes.acked if restored is not None and when > restored),
         seen=tuple(notes.claims),
         broke=notes.broke,
+        stops=stops,
+        failed=notes.recovery.failed if notes.recovery else "",
         simulated=(*simulated, *(each for each in notes.simulated if each not in simulated)),
     )
 

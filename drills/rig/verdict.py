@@ -35,7 +35,8 @@ class Findings:
     `backed_up` is when the verified backup was begun, `recovered` when the agent had made its last change.
     `resumed` counts the acknowledgements after that. `seen` are further claims, about the hosts and the
     steady state. `broke` says what went wrong with the drill itself. `simulated` is what course and stack say
-    is a stand-in.
+    is a stand-in. `stops` is the step in which the agent is to stop ("" = in none), `failed` the one in which
+    it did.
     """
 
     rto_objective: float
@@ -54,6 +55,8 @@ class Findings:
     seen: tuple[Claim, ...] = field(default_factory=tuple)
     broke: str = ""
     simulated: tuple[str, ...] = ()
+    stops: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,13 @@ def _effect(found: Findings) -> Claim:
 
 def _agent(found: Findings) -> Claim:
     said = f" It said: {found.agent_said}" if found.agent_said else ""
+    if found.stops and found.ended == "failed" and found.failed == found.stops:
+        return Claim("agent", "held", f"The agent stopped in {found.stops}, as it is to.{said}")
     match found.ended:
+        case "done" if found.stops:
+            return Claim(
+                "agent", "broken", f"The agent was to stop in {found.stops}, and went on to the end."
+            )
         case "done":
             return Claim("agent", "held", "The agent carried its page out to the end.")
         case "hung":

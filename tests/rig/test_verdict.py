@@ -58,6 +58,8 @@ def test_all_held_is_a_pass() -> None:
         (replace(GOOD, ended=""), "unverified", "never started"),
         (replace(GOOD, ended="failed", agent_said="no space"), "fail", "no space"),
         (replace(GOOD, ended="hung"), "fail", "did not end"),
+        (replace(GOOD, stops="later"), "fail", "was to stop in later, and went on"),
+        (replace(GOOD, stops="later", ended="failed", failed="restore"), "fail", "ended as failed"),
         (replace(GOOD, measured=Measured(61.0)), "fail", "61.0 s"),
         (replace(GOOD, rpo=Rpo(6.0, "")), "fail", "6.0 s"),
         (replace(GOOD, resumed=0), "fail", "No write was acknowledged"),
@@ -74,6 +76,13 @@ def test_each_claim_can_spoil_it(found: Findings, word: str, reason: str) -> Non
     assert told.word == word
     assert reason in " ".join(told.reasons)
     assert reason in " ".join(tell("night", found, told))
+
+
+def test_an_agent_that_is_to_stop_and_does_is_a_pass() -> None:
+    """Where going on would be wrong; what it said is told."""
+    told = judge(replace(GOOD, stops="later", ended="failed", failed="later", agent_said="It is back."))
+    assert told.word == "pass"
+    assert any("stopped in later, as it is to. It said: It is back." in each for each in told.reasons)
 
 
 def test_a_loss_after_the_backup_and_before_the_strike_is_the_objective_s_matter() -> None:
