@@ -27,11 +27,17 @@ class HostKeys(paramiko.MissingHostKeyPolicy):
         self._first = files[0]
         self._where = where
         self._name = alias or entry(*where)
-        about = [key for file in files for key in keys_in(file) if key.is_of(self._name)]
+        every = [key for file in files for key in keys_in(file)]
+        exact = [key for key in every if key.is_of(self._name)]
+        # As in ssh a host on another port may stand there without it, and is not held to that line.
+        portless = where[0] if not alias and self._name != where[0] else ""
+        plain = [key for key in every if portless and key.is_of(portless) and key not in exact]
+        about = exact + plain
         self._revoked = [key for key in about if key.marker == REVOKED]
         self._authorities = [key for key in about if key.marker == AUTHORITY]
         gone = {key.blob for key in self._revoked}
-        self._known = [key for key in about if not key.marker]
+        self._exact = [key for key in exact if not key.marker]
+        self._known = self._exact or [key for key in plain if not key.marker]
         self._kinds = {kind for key in self._known if key.blob not in gone for kind in _algorithms(key.kind)}
 
     def prefer(self, transport: paramiko.Transport) -> None:
@@ -52,9 +58,9 @@ class HostKeys(paramiko.MissingHostKeyPolicy):
                 raise self._is_revoked(key, revoked)
         if any(known.blob == shown for known in self._known):
             return
-        if self._known:
-            same = [known for known in self._known if known.kind == key.get_name()]
-            raise self._has_changed(key, (same or self._known)[0])
+        if self._exact:
+            same = [known for known in self._exact if known.kind == key.get_name()]
+            raise self._has_changed(key, (same or self._exact)[0])
         raise self._is_certified(key) if self._authorities else self._is_unknown(key)
 
     def _is_revoked(self, key: paramiko.PKey, line: KnownKey) -> HostKeyRefused:

@@ -123,6 +123,23 @@ def public_comment(sshd: Sshd) -> str:
     return (sshd.folder / "host_key.pub").read_text().split(maxsplit=2)[2].strip()
 
 
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_the_kind_that_is_known_is_asked_for(tmp_path, kind):
+    """A host has a key of each kind, and shows the one that a line knows."""
+    if not possible():
+        pytest.skip("an sshd of our own needs OpenSSH's server and root")
+    with TemporaryDirectory() as place:
+        key = made(Path(place) / kind, kind)
+        with running_sshd(Path(place), f"HostKey {key}") as sshd:
+            known = tmp_path / "known_hosts"
+            known.write_text(f"{name(sshd)} {public(key)}\n")
+            assert let_in(sshd.host(known_hosts=str(known)))
+            known.write_text(f"{name(sshd)} {public(key)}\n@revoked * {own(sshd)}\n")
+            assert let_in(sshd.host(known_hosts=str(known)))
+            known.write_text(f"{name(sshd)} {own(sshd)}\n@revoked * {public(key)}\n")
+            assert let_in(sshd.host(known_hosts=str(known)))
+
+
 @pytest.mark.parametrize("many", [1, 2])
 def test_one_of_several_keys_of_a_kind_is_enough(sshd, tmp_path, other, many):
     """While a host's key is changed over, the old line and the new one stand side by side, in any order."""
@@ -136,8 +153,22 @@ def test_a_name_that_is_excluded_is_not_meant(sshd, tmp_path):
     known = tmp_path / "known_hosts"
     known.write_text(f"[127.0.0.*]:{sshd.port} {own(sshd)}\n")
     assert let_in(sshd.host(known_hosts=str(known)))
-    known.write_text(f"*,!{name(sshd)} {own(sshd)}\n")
+    known.write_text(f"*,!*127.0.0.1* {own(sshd)}\n")
     assert "is unknown" in str(refusal(sshd.host(known_hosts=str(known))))
+
+
+def test_a_line_without_the_port_holds_for_every_port(sshd, tmp_path, other):
+    """Where none has the port: then the line with it decides. What is revoked without it is revoked."""
+    known, plain = tmp_path / "known_hosts", f"127.0.0.1 {own(sshd)}\n"
+    host = sshd.host(known_hosts=str(known))
+    known.write_text(plain)
+    assert let_in(host)
+    known.write_text(f"127.0.0.1 {other}\n")
+    assert "is unknown" in str(refusal(host))
+    known.write_text(f"{plain}{name(sshd)} {other}\n")
+    assert "has CHANGED" in str(refusal(host))
+    known.write_text(f"{name(sshd)} {own(sshd)}\n@revoked {plain}")
+    assert "is REVOKED" in str(refusal(host))
 
 
 def test_hashed_names_of_a_revoked_key(sshd, tmp_path):

@@ -91,7 +91,7 @@ def office(tmp_path) -> Office:
 def road(office, tmp_path) -> FarRoad:
     """A far road that ends here."""
     to = Host("here", road="local", state_dir=str(tmp_path / "state"))
-    return FarRoad(to, tmp_path / "spill", office, lambda _: (b"", ""))
+    return FarRoad(to, tmp_path / "spill", office, lambda _: (b"", "", ""))
 
 
 def line(tmp_path: Path, **options) -> Sh:
@@ -161,7 +161,7 @@ def test_a_secret_travels_as_text_and_shows_as_a_reference(monkeypatch):
 def test_a_reference_that_leads_nowhere_is_told_where_it_is_needed(office, tmp_path):
     """An unset variable of sudo's password is nobody's business until sudo asks for it."""
     to = Host("here", road="local", become_password=Secret("env", "NOT_SET_AT_ALL", "hosts.yml:3"))
-    road = FarRoad(to, None, office, lambda _: (b"", ""))
+    road = FarRoad(to, None, office, lambda _: (b"", "", ""))
     assert road.run(Sh("true")).rc == 0
     with pytest.raises(Exception, match="NOT_SET_AT_ALL is not set"):
         road.run(Sh("true", secrets={"X": Secret("env", "NOT_SET_AT_ALL", "hosts.yml:3")}))
@@ -183,9 +183,9 @@ async def _reap(station: Station) -> None:
 
 def test_keys_are_learnt_once(office, tmp_path):
     """The controller's host keys come to a worker once, and are those of their digest."""
-    keys = b"host ssh-ed25519 AAAA\n"
+    keys = b"host ssh-ed25519 AAAAC3NzaC1lZDI1NTE5\n"
     for name in ("one", "two"):
-        road = FarRoad(Host(name, address="127.0.0.1", port=1), None, office, lambda _: (keys, "/kh"))
+        road = FarRoad(Host(name, address="127.0.0.1", port=1), None, office, lambda _: (keys, "/kh", ""))
         with pytest.raises(Unreachable, match=r"no connection to 127\.0\.0\.1 .*Seen from the worker one"):
             road.open()
     kept = list((office.folder / "w0" / "keys").iterdir())
