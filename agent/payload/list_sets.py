@@ -23,12 +23,14 @@ def listed(spec: dict[str, Any]) -> dict[str, Any]:
         if path.name == "backup_history.json" or path.name.startswith("."):
             continue
         try:
+            facts = {"path": str(path), "bytes": path.stat().st_size, "sha256": durable.digest(path)}
             kept = load(place, path.stem)
-        except Refuse as error:
-            wrong.append(str(error))
+        except (Refuse, FileNotFoundError) as error:
+            # One that is gone by now was pruned meanwhile, and is no set any more.
+            if durable.seen(path):
+                wrong.append(str(error))
             continue
         if set(kept.parts) == set(place.elements):
-            facts = {"path": str(path), "bytes": path.stat().st_size, "sha256": durable.digest(path)}
             found.append({**facts, **summary(place, kept)})
     return {"sets": found, "wrong": wrong}
 

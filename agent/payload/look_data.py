@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -123,11 +124,13 @@ def _held(place: Place) -> Iterator[None]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        partial = any(each.startswith(".") for each in name.parts)
-        if path.is_file() and not path.is_symlink() and not partial:
-            yield str(name)
+    """Yield the files below a folder that are whole, in their order; the application may be at work in it."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        paths = (Path(root, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if (facts := durable.seen(path)) and stat.S_ISREG(facts.st_mode)]
+    yield from (str(path.relative_to(folder)) for path in sorted(found))
 
 
 def _emptied(told: dict[str, Found], view: _View) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.payload import stream, take_set
+from agent.payload import list_sets, look_data, stream, take_set
+from agent.payload.kept_set import KeptSet, Place
+from tests.at_rest.conftest import Shelf
 
 _WALK = os.walk
 
@@ -47,3 +51,41 @@ def test_what_was_shipped_is_told_while_litestream_removes_its_oldest(tmp_path: 
     place = {"data": str(tmp_path), "backups": str(tmp_path / "backups"), "database": "refserver.db"}
     told = stream.standing({"place": place, "stream": str(tmp_path), "config": str(tmp_path / "none.yml")})
     assert (told["oldest"], told["newest"], told["behind"]) == (1_700_000_000, 1_700_000_000, 0.0)
+
+
+def test_a_look_at_the_files_goes_on_where_a_folder_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was listed, and is gone when it is its turn: the others are named."""
+    for name in ("1999/a.pdf", "2000/b.pdf", ".half/c.pdf", "d.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"content")
+    (tmp_path / "link.pdf").symlink_to(tmp_path / "d.pdf")
+    scan = os.scandir
+
+    def deleted(folder: str | Path | int) -> Any:
+        if not isinstance(folder, int) and Path(folder).name == "2000":
+            shutil.rmtree(folder, ignore_errors=True)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", deleted)
+    assert list(look_data._names(tmp_path)) == ["1999/a.pdf", "d.pdf"]
+
+
+def test_a_set_that_is_pruned_while_sets_are_listed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its manifest was named, and is gone when it is read: nothing is wrong, and the others are listed."""
+    shelf = Shelf(tmp_path)
+    shelf.library.fill(3)
+    stays, goes = shelf.take(), shelf.take()
+    load = list_sets.load
+
+    def pruned(place: Place, name: str) -> KeptSet:
+        if name == goes.id:
+            (shelf.backups / f"metadata/{name}.json").unlink()
+        return load(place, name)
+
+    monkeypatch.setattr(list_sets, "load", pruned)
+    told = list_sets.listed({"place": {"data": str(shelf.library.data), "backups": str(shelf.backups)}})
+    assert ([each["id"] for each in told["sets"]], told["wrong"]) == ([stays.id], [])
