@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 KEY_ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMIbPxRfiCYEXAMPLEKEY"
 _quiet = threading.Event()
 
@@ -73,7 +75,7 @@ def settings(endpoint: Endpoint, bucket: str, folder: Path, **more: Any) -> dict
 @contextmanager
 def moto() -> Iterator[Endpoint]:
     """moto's server in a process of its own: its rights are one setting for all of it."""
-    port = _free()
+    port = free_port()
     words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with _serving(words, port):
         yield Endpoint(f"http://127.0.0.1:{port}", versions=True)
@@ -82,7 +84,7 @@ def moto() -> Iterator[Endpoint]:
 @contextmanager
 def rclone(folder: Path) -> Iterator[Endpoint]:
     """rclone on real files below `folder`, with real signatures and no versions."""
-    port = _free()
+    port = free_port()
     words = [rclone_here(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
     with _serving(words, port, RCLONE_AUTH_KEY=f'"{KEY_ID},{SECRET}"'):
         yield Endpoint(f"http://127.0.0.1:{port}", versions=False)
@@ -97,7 +99,7 @@ def rights_from(endpoint: Endpoint, after: float) -> None:
     """Have moto hold every request to its key's rights once so many have been made (inf = never)."""
     place, plain = f"{endpoint.url}/moto-api/reset-auth", {"Content-Type": "text/plain"}
     asked = urllib.request.Request(place, data=str(after).encode(), headers=plain)
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=10).close()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60).close()
 
 
 @contextmanager
@@ -121,9 +123,3 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".cache/mongo_standin/bin"
@@ -24,9 +25,7 @@ class MongoServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder.with_name(f"{folder.name}.log")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +56,7 @@ class MongoServer:
         """Stop it as a service is stopped."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=120)
             self.process = None
 
     def kill(self) -> None:

@@ -43,11 +43,13 @@ def serve(data: Path, port: int) -> None:
 
 
 def supervise(folder: Path, verb: str) -> int:
-    """Do what systemctl does for the one unit that there is."""
+    """Do what systemctl does for the one unit that there is; it stops nothing while `hold` is a file."""
     pid = _pid(folder)
     spec = json.loads((folder / "unit.json").read_text())
     with (folder / "asked").open("a") as file:
         file.write(f"{verb}\n")
+    while verb == "stop" and (folder / "hold").exists():
+        time.sleep(0.01)
     if verb in ("stop", "restart") and pid:
         os.kill(pid, signal.SIGTERM)
         while _pid(folder) == pid:

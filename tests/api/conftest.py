@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from agent.backup.model import Backup, Verified
 from tests.api import application
 from tests.at_rest.library import Library
 from tests.documents import ROOT
+from tests.ports import free_port
 
 MANY = Rates(calls=100_000, changes=100_000, strangers=100_000)
 SHORT = """
@@ -50,8 +50,7 @@ class World:
         self.folder, self.runs = folder, folder / "runs"
         self.library = Library(folder / "data")
         self.library.fill(12)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._unit(monkeypatch)
         self.inventory = folder / "hosts.yml"
         self.inventory_of()
@@ -183,6 +182,7 @@ class World:
         for process in self.processes:
             process.kill()
             process.communicate()
+        (self.unit / "hold").unlink(missing_ok=True)
         application.supervise(self.unit, "stop")
 
 
@@ -212,7 +212,7 @@ class Api:
     def ended(self, operation: str) -> dict[str, Any]:
         """Wait until an operation has ended; return what is told of it."""
         if self.desk._thread:
-            self.desk._thread.join(60)
+            self.desk._thread.join(300)
         found: dict[str, Any] = self.ask("GET", f"/admin/operations/{operation}").json()
         return found
 
@@ -230,4 +230,4 @@ def api(world: World) -> Iterator[Api]:
     """Of that world, without bounds that a test could meet."""
     made = Api(world)
     yield made
-    made.desk.close(60)
+    made.desk.close(300)

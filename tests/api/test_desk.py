@@ -31,7 +31,7 @@ def short(world: World) -> Iterator[Api]:
     made = Api(world)
     yield made
     (world.folder / "gate").unlink(missing_ok=True)
-    made.desk.close(60)
+    made.desk.close(300)
 
 
 def ids(api: Api) -> list[str]:
@@ -146,7 +146,7 @@ def test_one_under_a_key(short: Api) -> None:
     for path, body in ((RESTORE + second, None), (RESTORE + first, {"reason": "x"}), ("/admin/backup", None)):
         said = short.ask("POST", path, headers=keyed, json=body)
         assert (said.status_code, said.json()["type"]) == (422, "urn:drillyard:key-reused")
-    short.desk.close(60)
+    short.desk.close(300)
     again = Api(short.world)
     assert again.ask("POST", RESTORE + first, headers=keyed).json()["id"] == begun[0]
     theirs = {**short.world.token("restore", name="theirs"), "Idempotency-Key": "night-43"}
@@ -155,7 +155,7 @@ def test_one_under_a_key(short: Api) -> None:
     again.ended(other)
     assert short.world.restored() == [first, first]
     assert "night-43" not in "".join(path.read_text() for path in (short.world.runs / "api").glob("*.json"))
-    again.desk.close(60)
+    again.desk.close(300)
 
 
 @pytest.mark.parametrize(("key", "codes"), [("one", [202] * 4), ("", [202, 409, 409, 409])])
@@ -197,7 +197,7 @@ def cut_off(world: World) -> tuple[Operation, Path]:
     api.desk.close(0)
     api.desk._settle = lambda _: None  # type: ignore[method-assign]
     (world.folder / "gate").unlink()
-    api.desk._thread.join(60)  # type: ignore[union-attr]
+    api.desk._thread.join(300)  # type: ignore[union-attr]
     return operation, world.runs / operation.run
 
 
@@ -213,7 +213,7 @@ def cut_off(world: World) -> tuple[Operation, Path]:
 def test_what_is_not_gone_on_with(short: Api, wrong: str, why: str) -> None:
     """A lock that was broken or taken, a run of long ago: a person decides, and the command is said."""
     world = short.world
-    short.desk.close(60)
+    short.desk.close(300)
     operation, folder = cut_off(world)
     lock = world.folder / "state/locks/refserver"
     journal = folder / "journal.jsonl"
@@ -234,12 +234,12 @@ def test_what_is_not_gone_on_with(short: Api, wrong: str, why: str) -> None:
     assert why in found["sentence"]
     assert found["resume"] == f"drillyard resume {operation.run}"
     assert len(world.restored()) == 1
-    again.desk.close(60)
+    again.desk.close(300)
 
 
 def test_what_is_gone_on_with(short: Api) -> None:
     """With its own lock there and a fresh word it is; what was done is not done again."""
-    short.desk.close(60)
+    short.desk.close(300)
     operation, _ = cut_off(short.world)
     lock = short.world.folder / "state/locks/refserver"
     assert operation.run in lock.read_text()
@@ -249,7 +249,7 @@ def test_what_is_gone_on_with(short: Api) -> None:
     assert (found["state"], found["lives"]) == ("done", 2)
     assert len(short.world.restored()) == 1
     assert not lock.exists()
-    again.desk.close(60)
+    again.desk.close(300)
 
 
 def test_what_a_journal_says_is_believed(short: Api) -> None:
@@ -259,12 +259,12 @@ def test_what_a_journal_says_is_believed(short: Api) -> None:
     short.ended(begun)
     kept = short.desk.book.find(begun)
     short.desk.book.write(replace(kept, state="running", ended=""))
-    short.desk.close(60)
+    short.desk.close(300)
     again = Api(short.world)
     again.desk.take_up()
     assert again.ask("GET", f"/admin/operations/{begun}").json()["state"] == "done"
     assert short.world.restored() == [name]
-    again.desk.close(60)
+    again.desk.close(300)
 
 
 @pytest.mark.parametrize(("kind", "state"), [("backup", "unknown"), ("restore", "failed")])

@@ -68,11 +68,13 @@ def test_a_restore_survives_the_death_of_its_server(world: World, sign: signal.S
     url = world.serve()
     headers = {**world.holder, "Idempotency-Key": "night-43"}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        (world.unit / "hold").touch()
         said = client.post(f"/admin/backup/restore/{backup.id}").json()
         while "stop" not in (world.unit / "asked").read_text().split():
             PAUSE.wait(0.02)
         world.processes[0].send_signal(sign)
-        world.processes[0].wait(60)
+        (world.unit / "hold").unlink()
+        world.processes[0].wait(300)
     url = world.serve()
     ended = wait(url, world.holder, said["id"])
     assert ended["state"] == "done", ended

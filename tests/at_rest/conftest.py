@@ -29,7 +29,7 @@ class Shelf:
         self.library = Library(folder / "data", anew=anew)
         self.backups = folder / "data/backups"
         settings: dict[str, Any] = {"data_dir": str(folder / "data"), "backup_dir": str(self.backups)}
-        settings |= {"owner": "", "python": sys.executable, "chroma_python": []}
+        settings |= {"owner": "", "python": sys.executable, "chroma_python": [], "pause": 60}
         self.service = Service("refserver", "here", "systemd", "refserver", settings)
         self.road = LocalRoad(Host(name="here", road="local", state_dir=str(folder / "state")))
         self.now = time.time() - 3 * 86400

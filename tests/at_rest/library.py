@@ -59,7 +59,7 @@ class Library:
             partial.write_bytes(content)
             partial.rename(self.files / f"{total[:24]}.pdf")
             row = (name, f"{name}.pdf", f"{total[:24]}.pdf", total, len(content), time.time())
-            with closing(sqlite3.connect(self.database, timeout=20)) as database:
+            with closing(sqlite3.connect(self.database, timeout=120)) as database:
                 database.execute("PRAGMA synchronous = OFF")
                 old = database.execute("SELECT file FROM documents WHERE id = ?", (name,)).fetchone()
                 database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -72,7 +72,7 @@ class Library:
     def delete(self, name: str) -> None:
         """Remove a document."""
         with _Passing(self.data):
-            with closing(sqlite3.connect(self.database, timeout=20)) as database:
+            with closing(sqlite3.connect(self.database, timeout=120)) as database:
                 database.execute("PRAGMA synchronous = OFF")
                 (file,) = database.execute("SELECT file FROM documents WHERE id = ?", (name,)).fetchone()
                 database.execute("DELETE FROM documents WHERE id = ?", (name,))
@@ -81,7 +81,7 @@ class Library:
             (self.files / file).unlink()
 
     def _queue(self, operation: int, name: str, vector: bytes | None, note: str | None = None) -> None:
-        with closing(sqlite3.connect(self.chroma / "chroma.sqlite3", timeout=20)) as queue:
+        with closing(sqlite3.connect(self.chroma / "chroma.sqlite3", timeout=120)) as queue:
             queue.execute("PRAGMA synchronous = OFF")
             insert = (
                 "INSERT INTO embeddings_queue (operation, topic, id, vector, metadata) VALUES (?, ?, ?, ?, ?)"

@@ -61,7 +61,7 @@ print(json.dumps({"count": found.count(), "ids": len(ids), "hits": hits}))
 
 def chroma(text: str, *words: str) -> subprocess.CompletedProcess[bytes]:
     """Have a process of its own do it: on damage it may die."""
-    return subprocess.run([PYTHON, "-c", text, *words], capture_output=True, check=False, timeout=120)
+    return subprocess.run([PYTHON, "-c", text, *words], capture_output=True, check=False, timeout=600)
 
 
 @pytest.fixture(scope="module", params=["l2", "cosine"])

@@ -42,7 +42,7 @@ def shipping(shelf: Shelf) -> Iterator[None]:
 
 def shipped(shelf: Shelf) -> stream.Standing:
     """How it stands, once it is not behind."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         found = shelf.do(refserver.shipping(Refserver.of(shelf.service)))
         assert found is not None

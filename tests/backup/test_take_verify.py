@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def test_mark_stands_in_the_log_at_the_snapshot(here: Here, service: Service) ->
         stderr=subprocess.DEVNULL,
     )
     try:
+        _grown(here, 0)
         backup = here.do(actions.take(service))
+        _grown(here, here.client.llen("l"))
     finally:
         writing.kill()
         writing.wait()
@@ -67,6 +70,13 @@ def test_mark_stands_in_the_log_at_the_snapshot(here: Here, service: Service) ->
     here.start()
     assert here.client.llen("l") == before.count(b"rpush\r\n$1\r\nl\r\n")
     assert here.client.get("drillyard:mark") == backup.mark.encode()
+
+
+def _grown(here: Here, than: int) -> None:
+    """Wait until the writer has written more."""
+    end = time.monotonic() + 120
+    while here.client.llen("l") <= than:
+        assert time.monotonic() < end, f"{than} pushes, and no more"
 
 
 def flip(path: Path, backup: Backup) -> None:

@@ -29,9 +29,9 @@ def server() -> Iterator[socketserver.ThreadingTCPServer]:
         made.shutdown()
 
 
-def asked(port: int) -> dict[str, object]:
+def asked(port: int, seconds: float = 60) -> dict[str, object]:
     """What is found at a port of this machine."""
-    return answering({"where": f"127.0.0.1:{port}", "seconds": 0.5})
+    return answering({"where": f"127.0.0.1:{port}", "seconds": seconds})
 
 
 def test_who_asks_for_a_password_answers(server: socketserver.ThreadingTCPServer) -> None:
@@ -43,7 +43,9 @@ def test_who_asks_for_a_password_answers(server: socketserver.ThreadingTCPServer
 
 def test_a_connection_is_no_answer() -> None:
     """The kernel of a frozen server makes it; once nobody listens there is not even that."""
-    with socket.create_server(("127.0.0.1", 0)) as frozen:
-        port = frozen.getsockname()[1]
-        assert asked(port)["trouble"] == "timeout"
-    assert asked(port)["trouble"] == "refused"
+    with socket.socket() as mine:
+        mine.bind(("127.0.0.1", 0))
+        port = mine.getsockname()[1]
+        assert asked(port)["trouble"] == "refused"
+        mine.listen()
+        assert asked(port, 0.5)["trouble"] == "timeout"

@@ -71,7 +71,11 @@ def test_a_health_check_over_tls(tls: Callable[[float], Path]) -> None:
     """The answer, how long it took, and the certificate: the one shown and the one in the file."""
     folder = tls(20 * DAY)
     with web(folder) as port:
-        spec = {"health": f"https://localhost:{port}/well", "certificate": str(folder / "cert.pem")}
+        spec = {
+            "seconds": 60,
+            "health": f"https://localhost:{port}/well",
+            "certificate": str(folder / "cert.pem"),
+        }
         found = facts({**spec, "authority": str(folder / "cert.pem")})
     assert (found["health"]["status"], found["health"]["body"], found["health"]["trouble"]) == (
         200,
@@ -85,7 +89,7 @@ def test_an_expired_certificate(tls: Callable[[float], Path]) -> None:
     """It is told from one that is not trusted; and it is shown all the same."""
     folder = tls(-DAY)
     with web(folder) as port:
-        spec = {"health": f"https://localhost:{port}/", "authority": str(folder / "cert.pem")}
+        spec = {"seconds": 60, "health": f"https://localhost:{port}/", "authority": str(folder / "cert.pem")}
         found = facts(spec)
         assert (found["health"]["status"], found["health"]["trouble"]) == (0, "expired")
         assert found["shown"]
@@ -95,13 +99,13 @@ def test_an_expired_certificate(tls: Callable[[float], Path]) -> None:
 def test_a_certificate_of_nobody_we_trust(tls: Callable[[float], Path]) -> None:
     """That is a trouble of its own."""
     with web(tls(DAY)) as port:
-        assert visit(f"https://localhost:{port}/", {})["trouble"] == "tls"
+        assert visit(f"https://localhost:{port}/", {"seconds": 60})["trouble"] == "tls"
 
 
 def test_each_trouble_has_its_word() -> None:
     """Nobody there, nobody who answers, one who hangs up, no such name; and an answer that is bad is one."""
     with web() as port:
-        assert visit(f"http://127.0.0.1:{port}/sick", {})["status"] == 503
+        assert visit(f"http://127.0.0.1:{port}/sick", {"seconds": 60})["status"] == 503
     with socket.socket() as mine:
         mine.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{mine.getsockname()[1]}/"
@@ -116,7 +120,7 @@ def test_each_trouble_has_its_word() -> None:
         # The first is the one that was not answered.
         thread = threading.Thread(target=hang_up)
         thread.start()
-        assert visit(url, {"seconds": 5})["trouble"] == "reset"
+        assert visit(url, {"seconds": 60})["trouble"] == "reset"
         thread.join()
     assert visit("http://no-such-name.invalid/", {"seconds": 5})["trouble"] == "name"
 
@@ -125,7 +129,9 @@ def test_reaching_a_dependency() -> None:
     """A connection is enough; what kept it from being made is told."""
     with web() as port:
         assert reach(f"127.0.0.1:{port}", 2)["trouble"] == ""
-    assert reach(f"127.0.0.1:{port}", 2)["trouble"] == "refused"
+    with socket.socket() as mine:
+        mine.bind(("127.0.0.1", 0))
+        assert reach(f"127.0.0.1:{mine.getsockname()[1]}", 2)["trouble"] == "refused"
     assert reach("no-such-name.invalid:1", 2)["trouble"] == "name"
 
 
@@ -155,8 +161,9 @@ def test_its_processes_and_their_states() -> None:
     child = int(process.stdout.readline())
     try:
         os.kill(child, signal.SIGSTOP)
-        states = {}
-        while states.get(child) != "T":
+        states, end = {}, time.monotonic() + 120
+        # The shell itself is at work for a moment before it waits.
+        while states != {process.pid: "S", child: "T"} and time.monotonic() < end:
             found = facts({"health": "http://127.0.0.1:1/", "pid": process.pid})
             states = {each["pid"]: each["state"] for each in found["processes"]}
         assert states == {process.pid: "S", child: "T"}

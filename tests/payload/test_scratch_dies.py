@@ -26,6 +26,6 @@ def test_a_server_that_dies_under_the_first_question(tmp_path, monkeypatch):
     folder.mkdir()
     with (
         pytest.raises(LoadFailed, match="Internal error in RDB reading"),
-        Server(folder, "root", timeout=20),
+        Server(folder, "root", timeout=120),
     ):
         pytest.fail("it never answered")

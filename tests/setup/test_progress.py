@@ -63,6 +63,6 @@ def test_what_is_done_side_by_side_shares_the_line(monkeypatch: pytest.MonkeyPat
     screen = _Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     with progress.Doing("One"), progress.Doing("Two"):
-        assert screen.both.wait(30)
+        assert screen.both.wait(120)
     assert "setup: Two: done in" in screen.getvalue()
     assert "setup: One: done in" in screen.getvalue()

@@ -13,7 +13,7 @@ from setup.together import together
 def test_they_are_under_way_at_once() -> None:
     """Each waits here for the other to have begun: one after the other they would never end."""
     met = threading.Barrier(2)
-    together(lambda: met.wait(30), lambda: met.wait(30))
+    together(lambda: met.wait(120), lambda: met.wait(120))
 
 
 def test_no_more_at_once_than_asked() -> None:
@@ -36,7 +36,7 @@ def test_the_first_error_is_raised_once_all_have_ended() -> None:
         raise EngineMissing("no engine")
 
     def goes_on() -> None:
-        assert failed.wait(30)
+        assert failed.wait(120)
         ended.set()
 
     with pytest.raises(EngineMissing, match="no engine"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pymongo
 
+from tests.ports import free_port
 from tests.subjects.local_redis import PASSWORD, Server
 
 ROOT = Path(__file__).parents[2]
@@ -143,11 +143,3 @@ class Chat:
             self.process.wait()
         self.mongo.kill()
         self.redis.kill()
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

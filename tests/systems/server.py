@@ -136,7 +136,7 @@ class Here:
     def _end(self, how: str) -> None:
         if self._process is not None:
             getattr(self._process, how)()
-            self._process.wait(20)
+            self._process.wait(120)
             self._process = None
         Path(self.socket).unlink(missing_ok=True)
 
