@@ -37,6 +37,7 @@ def conclude(
 ) -> tuple[str, ...]:
     """Write everything into the run's folder and return the lines of the story."""
     told = story.tell(course.name, found, verdict)
+    told += _more(evidence, course, found)
     if notes.side_by_side > 1:
         told.append(f"{notes.side_by_side} stacks ran side by side, which makes every time longer.")
     lines = (*told, f"Evidence: {_short(evidence.folder)}")
@@ -58,6 +59,16 @@ def conclude(
         evidence.keep_journal(notes.recovery.folder)
     evidence.point_latest()
     return lines
+
+
+def _more(evidence: Evidence, course: Course, found: Findings) -> list[str]:
+    """Return what the course tells beside the story; a night that ended early has measured nothing more."""
+    if course.tells is None or found.measured.ended is None:
+        return []
+    try:
+        return list(course.tells(evidence, found.measured))
+    except (OSError, ValueError, LookupError) as error:
+        return [f"What else was measured cannot be told: {type(error).__name__}: {error}."]
 
 
 def summarise(

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from drills.rig.backups import Backups, Resumed, full_again
+from drills.rig.evidence import Evidence
 from drills.rig.fault import Harm, Scene
 from drills.rig.recovery import Agent, Kill, Recovery
 from drills.rig.stack import Stack
+from drills.rig.stopwatch import Measured
 from drills.rig.subject import Subject
 from drills.rig.verdict import Claim
+
+Tells: TypeAlias = "Callable[[Evidence, Measured], Iterable[str]]"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,9 @@ class Course:
     everybody's back once it has ended: proofs that a drill can fail use it. `simulated` names what of the
     night is not the real thing, and what stands in its place, such as "Atlas (a fake built from the published
     schema)"; what of the stack is a stand-in, the stack says itself. No verdict is shown without them.
-    `stops` is the step in which the agent is to stop, by its id, where going on would be wrong ("" = it is to
-    go on to the end).
+    `tells` adds lines to the story of a night of which something more was measured, and keeps its figures in
+    the evidence. `stops` is the step in which the agent is to stop, by its id, where going on would be wrong
+    ("" = it is to go on to the end).
     """
 
     drill: str
@@ -83,6 +88,7 @@ class Course:
     kills: tuple[Kill, ...] = ()
     meddle: Callable[[Scene, Subject], None] | None = None
     simulated: tuple[str, ...] = ()
+    tells: Tells | None = None
     stops: str = ""
 
     def ended_well(self, recovery: Recovery) -> bool:

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 import redis
 
 from drills.rig.backups import Backups, Bench
 from drills.rig.course import Settings
+from drills.rig.evidence import Evidence
 from drills.rig.host import StackHost
+from drills.rig.stopwatch import Measured
 from drills.subjects.redis import RedisSubject
 from drills.subjects.redis_night import redis_subject
 
-FILE = "warm_up.json"
+FILE, SUMMARY = "warm_up.json", "warm_up_summary.json"
 EVERY = 0.5  # seconds from one sample to the next
 _LIKE_BEFORE = 1.2  # the playbook's list: within 20 % of before
 _IN_A_ROW = 3
 _TICKS = 100  # of /proc/PID/stat in a second, on every Linux
 
 Sample = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """How a figure was: usually before, first, highest and p99 after users were served again, until usual.
+
+    `normal_after_s` are the seconds after that until it was as usual; None = it never was, and then highest
+    and p99 are of all that was seen.
+    """
+
+    usual: float
+    first: float | None
+    highest: float | None
+    p99: float | None
+    normal_after_s: float | None
 
 
 def watched(backups: Backups, database: str = "mongo1") -> Backups:
@@ -120,3 +140,57 @@ def normal_after(series: Sequence[tuple[float, float]], usual: float, slack: flo
         if all(good[place : place + _IN_A_ROW]):
             return series[place][0]
     return None
+
+
+def tells(evidence: Evidence, measured: Measured) -> Iterator[str]:
+    """Yield for the story how misses, answers and MongoDB's load became as before, and keep the figures."""
+    found = warmed(evidence, measured)
+    evidence.write_json(SUMMARY, {name: asdict(each) for name, each in found.items()})
+    yield told("Redis's misses were", found["misses"], lambda value: f"{value:.0%}")
+    yield told("Answers of the API were", found["answers_ms"], lambda value: f"{value:.3g} ms")
+    yield told("MongoDB's load was", found["mongodb_cpu"], lambda value: f"{value:.2f} CPUs")
+
+
+def told(what: str, found: Warmed, show: Callable[[float], str]) -> str:
+    """Return a sentence: when it was as usual again, and how it was meanwhile."""
+    usual = f"as usual ({show(found.usual)} in the median)"
+    if found.p99 is None or found.highest is None:
+        return f"{what} not seen after users were served again."
+    meanwhile = f"p99 {show(found.p99)} and at most {show(found.highest)}"
+    if found.normal_after_s is None:
+        return f"{what} not {usual} again while it was looked at: {meanwhile}."
+    return (
+        f"{what} {usual} {found.normal_after_s:.1f} s after users were served again: {meanwhile} meanwhile."
+    )
+
+
+def warmed(evidence: Evidence, measured: Measured) -> dict[str, Warmed]:
+    """Return misses, answers in ms and the database's CPU seconds a second, as the evidence has them."""
+    samples = json.loads((evidence / FILE).read_text())["samples"]
+    looks = [json.loads(line) for line in (evidence / "probe.jsonl").read_text().splitlines()]
+    assert measured.began is not None
+    assert measured.ended is not None
+    began, ended, last = measured.began, measured.ended, max(each["at"] for each in samples)
+    answers = [(each["began"], (each["ended"] - each["began"]) * 1000) for each in looks if not each["error"]]
+    asked = [each for each in answers if each[0] < began], [each for each in answers if each[0] >= ended]
+    return {
+        "misses": until(rates(samples, 0, began), rates(samples, ended, last), 0.05, ended),
+        "answers_ms": until(*asked, 5.0, ended),
+        "mongodb_cpu": until(load(samples, 0, began), load(samples, ended, last), 0.05, ended),
+    }
+
+
+def until(
+    before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]], slack: float, ended: float
+) -> Warmed:
+    """Return how a figure went from the moment `ended` until it was as in the median before."""
+    usual = median(value for _, value in before) if before else 0.0
+    at = normal_after(after, usual, slack)
+    values = sorted(value for moment, value in after if at is None or moment <= at)
+    return Warmed(
+        usual=round(usual, 4),
+        first=round(after[0][1], 4) if after else None,
+        highest=round(values[-1], 4) if values else None,
+        p99=round(values[min(len(values) - 1, int(len(values) * 0.99))], 4) if values else None,
+        normal_after_s=None if at is None else round(at - ended, 2),
+    )

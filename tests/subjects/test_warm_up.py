@@ -1,6 +1,6 @@
 """When something is as before again, from samples."""
 
-from drills.subjects.warm_up import load, normal_after, rates, ticks_of
+from drills.subjects.warm_up import load, normal_after, rates, ticks_of, told, until
 
 SAMPLES = [
     {"at": 0.0, "cpu": 1.0, "hits": 100, "misses": 0},
@@ -32,3 +32,27 @@ def test_normal_is_three_times_in_a_row() -> None:
 def test_a_process_is_read_whatever_its_name() -> None:
     """Of user, system, and both of the children."""
     assert ticks_of("7 (odd) name (x) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 3 5 20 0 1 0 99 1000 10") == 50
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def test_the_story_says_when_it_was_as_usual_and_how_it_was_meanwhile() -> None:
+    """The p99 and the highest are of the time until then, not of all that came later."""
+    after = [(10.5, 0.6), (11.0, 0.3), (11.5, 0.1), (12.0, 0.1), (12.5, 0.1), (13.0, 0.9)]
+    found = until([(1.0, 0.1), (2.0, 0.1)], after, 0.0, 10.0)
+    assert told("Redis's misses were", found, _percent) == (
+        "Redis's misses were as usual (10% in the median) 1.5 s after users were served again: "
+        "p99 60% and at most 60% meanwhile."
+    )
+
+
+def test_the_story_says_that_it_never_was_as_usual_or_was_not_seen() -> None:
+    """Neither is passed over."""
+    never = until([(1.0, 0.1)], [(10.5, 0.6), (11.0, 0.7)], 0.0, 10.0)
+    assert "were not as usual (10% in the median) again while it was looked at: p99 70%" in told(
+        "Redis's misses were", never, _percent
+    )
+    unseen = until([(1.0, 0.1)], [], 0.0, 10.0)
+    assert told("Redis's misses were", unseen, _percent).endswith("not seen after users were served again.")
