@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
+import random
 import shutil
 import sqlite3
 import struct
@@ -64,13 +66,26 @@ def chroma(text: str, *words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([PYTHON, "-c", text, *words], capture_output=True, check=False, timeout=600)
 
 
+def made_by(tmp_path_factory: pytest.TempPathFactory, space: str) -> Path:
+    """Vectors enough that Chroma has written its index files out, made once for all workers: to be copied."""
+    own = tmp_path_factory.getbasetemp()
+    every = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, making = every / "chroma" / space, every / "chroma" / f"making-{space}"
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_name(f"{space}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(making, ignore_errors=True)
+            done = chroma(_MAKE, str(making), space, str(COUNT))
+            assert done.returncode == 0, done.stderr.decode()
+            making.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="module", params=["l2", "cosine"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Vectors enough that Chroma has written its index files out."""
-    folder = tmp_path_factory.mktemp("chroma") / request.param
-    done = chroma(_MAKE, str(folder), request.param, str(COUNT))
-    assert done.returncode == 0, done.stderr.decode()
-    return folder
+    """A folder of Chroma's that nobody changes."""
+    return made_by(tmp_path_factory, request.param)
 
 
 @pytest.fixture
@@ -117,10 +132,12 @@ def test_a_copy_is_searched_by_chroma_itself(vectors: Shelf) -> None:
 
 
 @pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
-def test_what_chroma_finds_is_held_to_every_distance(tmp_path: Path, space: str) -> None:
+def test_what_chroma_finds_is_held_to_every_distance(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, space: str
+) -> None:
     """As the collection measures: a vector turned round in the index is found out, a sound one is not."""
     folder = tmp_path / "chromadb"
-    assert chroma(_MAKE, str(folder), space, str(COUNT)).returncode == 0
+    shutil.copytree(made_by(tmp_path_factory, space), folder)
     with closing(sqlite3.connect(folder / "chroma.sqlite3")) as database:
         kept = vectors_of.collections(database)["documents"]
     manifest = {"collections": {"documents": vectors_of.told(kept)}}
@@ -185,7 +202,9 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     **{f"{name} zeroed": _all(name, lambda content: bytes(len(content))) for name in hnsw.FILES},
     **{f"{name} cut": _all(name, lambda content: content[: len(content) // 3]) for name in hnsw.FILES},
     **{f"{name} flipped": _all(name, _flip) for name in hnsw.FILES},
-    "link_lists.bin garbage": _all("link_lists.bin", lambda content: os.urandom(len(content))),
+    "link_lists.bin garbage": _all(
+        "link_lists.bin", lambda content: random.Random(1).randbytes(len(content))
+    ),
     "segment gone": lambda folder: shutil.rmtree(_segment(folder)),
 }
 # Without a measure by length these are never read.
