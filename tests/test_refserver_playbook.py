@@ -6,7 +6,10 @@ import re
 
 import pytest
 
+from agent.inventory import read_inventory
+from agent.language import say
 from agent.naming import pages
+from agent.notify.ladder import ladder_of
 from agent.runbook.load import load_page
 from tests.documents import ROOT
 from tests.test_chat_playbook import missing
@@ -34,7 +37,10 @@ GUIDES = {
     "http://localhost:8060/health",
     "0 * * * *",
     "mail -s",
-    "phone",
+    "by_hand",
+    "admin",
+    "dba",
+    "support",
 }
 SHOWN = sorted(set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))) - GUIDES)
 # What the guide says, each as it stands there.
@@ -122,3 +128,14 @@ def test_the_policy_is_the_guides() -> None:
         if page.system == "refserver":
             assert page.objectives.rto == 2 * 3600
             assert (page.objectives.rpo or 0) <= 3600
+
+
+@pytest.mark.parametrize("host", ["ref1", "ref2"])
+def test_the_people_are_the_guides(host: str) -> None:
+    """On either docker host the example tells the guide's three, in its order, and nobody of the chat's."""
+    ladder = ladder_of([read_inventory(ROOT / "inventory/example").hosts[host]])
+    assert ladder is not None
+    told = [ladder.contacts[name] for level in ladder.levels for name in level.tell]
+    reached = [f"{say(each.role, 'ko')}: {each.by.get('mail') or each.by_hand}" for each in told]
+    assert reached == list(FIGURES["People"])
+    assert [level.start for level in ladder.levels] == [0, 15, 30]
