@@ -40,11 +40,15 @@ class SshRoad(ShellRoad):
         out, err = Kept(10_000), Kept(10_000)
         hello = ("sh", "-c", script("hello"))
         try:
-            _hand(line).carry(
-                Order(hello, "hello", seconds=30.0, text=script("hello")), hello, (out.feed, err.feed)
-            )
+            hand = _hand(line)
+        except Gone as gone:
+            line.close()
+            raise Unreachable(f"{self.host}: {gone.reason} right after the login.") from None
+        try:
+            hand.carry(Order(hello, "hello", seconds=30.0, text=script("hello")), hello, (out.feed, err.feed))
         except (Gone, Overdue) as error:
-            if isinstance(error, Gone) and not (line.alive and error.begun):
+            # What takes the place of a shell may have ended before it could be asked anything.
+            if isinstance(error, Gone) and not line.alive:
                 line.close()
                 raise Unreachable(f"{self.host}: {error.reason} right after the login.") from None
         me = greeted(out.close())

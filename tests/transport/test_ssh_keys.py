@@ -98,9 +98,9 @@ def test_an_agent_is_used_and_a_dead_one_is_not_waited_for(sshd, tmp_path, monke
     agent = tmp_path / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.DEVNULL)
     try:
-        until(agent.exists)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(agent))
-        subprocess.run(["ssh-add", "-q", sshd.key_file], check=True)
+        add = ["ssh-add", "-q", sshd.key_file]
+        until(lambda: subprocess.run(add, capture_output=True, check=False).returncode == 0)
         with road_to(sshd.host(key_file="")) as road:
             assert road.run(Sh("true")).rc == 0
     finally:

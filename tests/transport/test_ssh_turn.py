@@ -45,7 +45,7 @@ def test_a_close_while_keys_are_exchanged_holds_nobody_up(sshd):
         transport.clear_to_send.clear()
         reader = threading.Thread(target=on_close, args=(channel, paramiko.Message()), daemon=True)
         reader.start()
-        reader.join(10)
+        reader.join(60)
         assert not reader.is_alive()
         transport.clear_to_send.set()
         assert road.run(Sh("echo", "still here")).text == "still here"

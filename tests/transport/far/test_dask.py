@@ -37,7 +37,7 @@ steps:
 
 def until(true: Callable[[], object]) -> None:
     """Wait for something to become true."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, "it never became true"
         time.sleep(0.02)
