@@ -99,7 +99,7 @@ def cluster() -> bool:
     if not os.environ.get("KUBECONFIG") or not shutil.which("kubectl"):
         return False
     argv = ["kubectl", "--request-timeout=5s", "version"]
-    return subprocess.run(argv, capture_output=True, check=False, timeout=20).returncode == 0
+    return subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def ways() -> list[str]:

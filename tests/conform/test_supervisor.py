@@ -55,7 +55,7 @@ def ask(way):
 
 def until(condition) -> None:
     """Wait until a condition holds."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     pause = threading.Event()
     while not condition():
         assert time.monotonic() < end, "it did not come about"
@@ -135,7 +135,7 @@ def test_a_slow_service_is_starting_until_it_is_ready(way, ask):
         assert not found
     finally:
         way.control("touch ready", "slow")
-        thread.join(30)
+        thread.join(60)
     assert [each.state for each in found] == ["running"]
     ask(verbs.stop(slow))
 

@@ -24,7 +24,7 @@ def containers() -> bool:
     if not shutil.which("docker"):
         return False
     argv = ["docker", "image", "inspect", IMAGE]
-    return subprocess.run(argv, capture_output=True, check=False, timeout=20).returncode == 0
+    return subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 WAYS = [
@@ -59,7 +59,7 @@ class Way:
 
 def until(state: Callable[[], object]) -> None:
     """Wait for something to become true."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not state():
         assert time.monotonic() < end, "it never became true"
         time.sleep(0.02)
