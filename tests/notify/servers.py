@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -27,10 +28,10 @@ class Hook:
         self.arrived = threading.Condition()
         self.url = ""
 
-    def wait_for(self, count: int, within: float = 10.0) -> list[dict]:
-        """The messages, once there are so many of them or the time is up."""
+    def wait_for(self, count: int, to: str = "") -> list[dict]:
+        """The messages, once there are so many that begin with `to`, or a minute is up."""
         with self.arrived:
-            self.arrived.wait_for(lambda: len(self.got) >= count, within)
+            self.arrived.wait_for(lambda: sum(got["text"].startswith(to) for got in self.got) >= count, 60)
             return list(self.got)
 
 
@@ -74,11 +75,21 @@ def webhook():
         server.server_close()
 
 
+class OnAnyPort(Controller):
+    """Takes the port that the system gives it: a free one that was only looked for is anybody's."""
+
+    def _create_server(self):
+        self._listening = socket.create_server((self.hostname, 0))
+        self.port = self._listening.getsockname()[1]
+        return self.loop.create_server(self._factory_invoker, sock=self._listening, ssl=self.ssl_context)
+
+
 class Mails:
     """Keeps every mail."""
 
     def __init__(self):
         self.got: list = []
+        self.port = 0
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802 - aiosmtpd's name
         """Keep one."""
@@ -87,7 +98,7 @@ class Mails:
 
 
 @contextmanager
-def mail_server(folder: Path, port: int, *, tls: str = "starttls"):
+def mail_server(folder: Path, *, tls: str = "starttls"):
     """A mail server that takes the login `dr` / `right`; its certificate lies in `folder`/cert.pem."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate(folder)
@@ -103,8 +114,9 @@ def mail_server(folder: Path, port: int, *, tls: str = "starttls"):
         settings |= {"tls_context": context, "require_starttls": True}
     else:
         settings |= {"ssl_context": context, "auth_require_tls": False, "auth_required": False}
-    server = Controller(mails, hostname="127.0.0.1", port=port, **settings)
+    server = OnAnyPort(mails, hostname="127.0.0.1", port=0, ready_timeout=60, **settings)
     server.start()
+    mails.port = server.port
     try:
         yield mails
     finally:

@@ -3,7 +3,6 @@
 import email
 import email.policy
 import smtplib
-import socket
 
 import pytest
 
@@ -27,14 +26,6 @@ def hook(monkeypatch):
         monkeypatch.setenv("NOTIFY_HOOK", found.url)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         yield found
-
-
-@pytest.fixture
-def port():
-    """A free port."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def test_slack(hook):
@@ -63,14 +54,14 @@ def test_slack_only_by_https(url, monkeypatch):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_mail(tls, tmp_path, port, monkeypatch):
+def test_mail(tls, tmp_path, monkeypatch):
     """Encrypted, logged in, Korean whole, marked as sent by a machine."""
     monkeypatch.setenv("NOTIFY_MAIL", "right")
-    with mail_server(tmp_path, port, tls=tls) as mails:
+    with mail_server(tmp_path, tls=tls) as mails:
         settings = smtp.Settings(
             "127.0.0.1",
             "dr@chat.example",
-            port=port,
+            port=mails.port,
             tls=tls,
             user="dr",
             password=Secret("env", "NOTIFY_MAIL"),
@@ -85,11 +76,11 @@ def test_mail(tls, tmp_path, port, monkeypatch):
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_mail_refused(tmp_path, port, monkeypatch):
+def test_mail_refused(tmp_path, monkeypatch):
     """A certificate nobody vouches for ends it before the password is sent; so does a wrong password."""
     monkeypatch.setenv("NOTIFY_MAIL", "wrong")
-    given = {"port": port, "user": "dr", "password": Secret("env", "NOTIFY_MAIL")}
-    with mail_server(tmp_path, port) as mails:
+    with mail_server(tmp_path) as mails:
+        given = {"port": mails.port, "user": "dr", "password": Secret("env", "NOTIFY_MAIL")}
         with pytest.raises(OSError, match="certificate verify failed"):
             smtp.send(smtp.Settings("127.0.0.1", "dr@x", **given), "lead@x", MESSAGE)
         trusting = smtp.Settings("127.0.0.1", "dr@x", ca_file=str(tmp_path / "cert.pem"), **given)
@@ -108,18 +99,18 @@ def test_command(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "within", "said"),
     [
-        (("sh", "-c", "echo no credit >&2; exit 3"), "code 3: no credit"),
-        (("/no/such/pager",), "No such file"),
+        (("sh", "-c", "echo no credit >&2; exit 3"), 60, "code 3: no credit"),
+        (("/no/such/pager",), 60, "No such file"),
         # Its child holds the pipe open: the whole group is ended.
-        (("sh", "-c", "sleep 600 & sleep 600"), "did not end in 0.2 s"),
+        (("sh", "-c", "sleep 600 & sleep 600"), 0.2, "did not end in 0.2 s"),
     ],
 )
-def test_command_that_fails(words, said):
+def test_command_that_fails(words, within, said):
     """What went wrong is said."""
     with pytest.raises(OSError, match=said):
-        command.send(command.Settings(words), "", MESSAGE, within=0.2)
+        command.send(command.Settings(words), "", MESSAGE, within=within)
 
 
 def test_whatever_goes_wrong_is_a_sentence_without_the_secret(monkeypatch):
