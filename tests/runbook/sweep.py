@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,14 @@ steps:
     retry: {times: 2, every: 0.01}
   - {id: s5, sh: "echo 5 >> {{ home }}/{{ host.name }}", changes: a line}
 """
+
+
+def ends(lines: Sequence[Mapping[str, object]], whole: bool) -> list[int]:
+    """Behind which lines of a journal to kill: each, or the first of each kind and the last."""
+    first: dict[object, int] = {}
+    for number, line in enumerate(lines, 1):
+        first.setdefault((line["kind"], line.get("state"), "step" in line, "job" in line), number)
+    return list(range(1, len(lines) + 1)) if whole else sorted({*first.values(), len(lines)})
 
 
 @dataclass(frozen=True)

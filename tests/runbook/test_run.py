@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
 from agent.record.journal import read_journal
+from tests.runbook.sweep import ends
 
 KILLER = Path(__file__).with_name("killed_at.py")
 
@@ -100,13 +102,17 @@ steps:
     assert main(["resume", "latest", "--runs", str(world / "runs")]) == 22
 
 
-def test_a_kill_at_every_line_of_the_journal_is_survived(world):
-    """Wherever the controller dies, resume ends in the same state, and no line is written twice."""
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_a_kill_at_every_line_of_the_journal_is_survived(world, whole):
+    """Wherever the controller dies, resume ends in the same state, and no line is written twice.
+
+    On every change behind the first line of each kind, and at night behind each.
+    """
     arguments = page(world, THREE)
     assert main(arguments) == 0
-    lines = len(journal(world))
+    places = ends(journal(world), whole)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for last in range(1, lines):
+    for last in places[:-1]:
         for path in sorted(world.glob("runs/*/*"), reverse=True):
             path.unlink()
         for path in world.glob("runs/*-*"):
@@ -139,6 +145,7 @@ steps:
     process = subprocess.Popen([sys.executable, "-m", "agent", *arguments], env=env, cwd=world)
     while not (world / "log").exists():
         assert process.poll() is None
+        time.sleep(0.02)
     process.kill()
     process.wait()
     gate.touch()

@@ -11,6 +11,7 @@ import pytest
 from agent.cli import main
 from agent.record.journal import read_journal
 from agent.runbook.load import load_page
+from tests.runbook.sweep import ends
 
 KILLER = Path(__file__).with_name("killed_at.py")
 
@@ -97,8 +98,12 @@ def test_what_was_done_on_top_of_what_is_undone_is_done_again(world):
     assert (world / "log").read_text().splitlines() == served
 
 
-def test_an_undo_that_was_cut_off_is_ended_first(world):
-    """The resume ends it and fails as the run would have; the next goes forward, from what was taken back."""
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_an_undo_that_was_cut_off_is_ended_first(world, whole):
+    """The resume ends it and fails as the run would have; the next goes forward, from what was taken back.
+
+    On every change behind the first line of each kind, and at night behind each.
+    """
     arguments = page(world, RESTS_ON)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     resume = ["resume", "latest", "--runs", str(world / "runs")]
@@ -106,7 +111,7 @@ def test_an_undo_that_was_cut_off_is_ended_first(world):
     states = [line.get("step") for line in journal(world)]
     begun = states.index("started")
     lines = len(journal(world))
-    for last in range(begun + 1, lines + 1):
+    for last in [begun + place for place in ends(journal(world)[begun:], whole)]:
         for path in sorted(world.glob("runs/*/*"), reverse=True):
             path.unlink()
         for path in world.glob("runs/*-*"):
