@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ class World:
         """Wait until the first step has begun on the host."""
         while not self.log.exists():
             assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
 
     def resume(self) -> int:
         """Go on with the newest run."""

@@ -55,7 +55,7 @@ def test_hosts_are_pinged_side_by_side(world, monkeypatch, capsys, forks, togeth
         opened = road.open
 
         def met():
-            barrier.wait(30)
+            barrier.wait(60)
             opened()
 
         road.open = met

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def test_an_unseen_one_that_does_not_end_well_says_so(tmp_path):
     os.close(told)
     while not (tmp_path / "log").exists() or "two" not in (tmp_path / "log").read_text():
         assert process.poll() is None
+        time.sleep(0.02)
     (run,) = tmp_path.glob("runs/*-*")
     (run / "stop").touch()
     process.communicate()
@@ -79,6 +81,7 @@ def test_the_pause_between_two_tries_is_ended(tmp_path, sign):
     process = start(tmp_path, "echo tried >> LOG; exit 3")
     while not (tmp_path / "log").exists() or "tried" not in (tmp_path / "log").read_text():
         assert process.poll() is None
+        time.sleep(0.02)
     if sign == "file":
         (run,) = tmp_path.glob("runs/*-*")
         (run / "stop").touch()

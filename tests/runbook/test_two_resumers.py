@@ -44,6 +44,7 @@ class World:
         process = self.start("run", page, "-i", hosts, "--runs", str(self.folder / "runs"))
         while not self.log.exists():
             assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
         return process
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:

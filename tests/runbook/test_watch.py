@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_each_is_told_once_across_a_kill(world, hook):
     assert sorted(got["text"].split()[0] for got in first) == ["@lead", "@oncall"]
     while len(notices(world)) < 3:
         assert process.poll() is None
+        time.sleep(0.02)
     process.kill()
     process.communicate()
     (world / "log.gate").touch()
@@ -124,7 +126,7 @@ def test_what_a_message_says(world, hook):
     """Page, host, step at work, elapsed against RTO, how to go on, run folder, whom to call by hand."""
     # The lead is told once the first step is surely over, on a busy machine too.
     hosts = world / "hosts.yml"
-    hosts.write_text(hosts.read_text().replace("from: 0.005", "from: 0.05"))
+    hosts.write_text(hosts.read_text().replace("from: 0.005", "from: 0.1"))
     process = agent(world, *command(world))
     korean = hook.wait_for(2)[1]["text"]
     (world / "log.gate").touch()
@@ -139,7 +141,7 @@ def test_a_refused_message_is_tried_again_and_no_more_than_so_often(world, hook,
     """Refused twice it arrives at the third try; refused thrice it is given up; the recovery never minds."""
     hook.refusals, hook.refused = 2, "@oncall"
     process = agent(world, *command(world), "--json")
-    hook.wait_for(1)
+    hook.wait_for(1, "@oncall")
     (world / "log.gate").touch()
     out, _ = process.communicate()
     assert process.returncode == 0
