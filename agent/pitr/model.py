@@ -226,6 +226,13 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How many seconds ago somebody last wrote to a server; -1 where nobody did in the time looked at."""
+
+    seconds: float = -1.0
+
+
+@dataclass(frozen=True)
 class Admitted:
     """The application's user on a restored server ("" = its address names none), and whether it was made."""
 

@@ -25,6 +25,7 @@ from agent.pitr.model import (
     Restored,
     RestorePoints,
     Status,
+    Written,
 )
 from agent.pitr.store import Store, live_status
 
@@ -51,6 +52,7 @@ class Spec:
     before: str = ""
     within: float = 30.0
     timeline: str = ""
+    address: str = ""
     indexes: str = ""
     make: bool = True
 
@@ -167,6 +169,14 @@ def record(spec: Spec) -> Record:
     return Record(mark.at, mark.timeline, round(now - mark.finished, 1), written)
 
 
+def written(spec: Spec) -> Written:
+    """Ask the server at `address`, as the user of `uri`, whether somebody wrote to it lately."""
+    from agent.pitr.address import moved
+    from agent.pitr.written import newest_write
+
+    return Written(newest_write(moved(spec.uri, spec.address), spec.within))
+
+
 def admit(spec: Spec) -> Admitted:
     """See that the application's user can log in at the restored server; `uri` is the application's."""
     from agent.pitr import access
@@ -217,6 +227,7 @@ PROGRAMS: Mapping[str, Callable[[Spec], Any]] = {
     "find-damage": search,
     "restore": restore,
     "record": record,
+    "written": written,
     "admit": admit,
     "prove": prove,
     "replay": replay,

@@ -101,5 +101,8 @@ class PointInTime(Protocol):
     def leads_there(self, service: Service) -> Action[bool]:
         """Ask whether `spare_uri` leads to the spare already."""
 
+    def reached(self, service: Service, old: str) -> Action[str]:
+        """Ask where the cluster `old` is reached, without a login; "" where it is gone or going."""
+
     def remove_old(self, service: Service, old: str, after: float) -> Action[Removed]:
         """Delete the cluster `old`; refused while the restore from it is younger than `after` seconds."""

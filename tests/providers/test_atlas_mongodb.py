@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from agent.cli import main
-from agent.errors import NoBackup, Refused
+from agent.errors import DrillyardError, NoBackup, Refused
 from agent.pitr import instant
+from agent.pitr.server import now_of
 from agent.systems import mongodb
 from agent.systems.mongodb import Mongodb, hosted
 from agent.transport.perform import perform
@@ -198,3 +199,50 @@ def test_what_atlas_did_not_hear_of_comes_from_the_capture(
     do(mongodb.replay, restored.at)
     with night.cluster.client() as client:
         assert night.held() == {each["_id"] for each in client.chatdb.messages.find()}
+
+
+def test_a_cluster_that_is_still_written_to_is_not_deleted(night: Night, road: Road) -> None:
+    """Seen by its own connection string; where it cannot be reached it stays too, until a person says so."""
+    world, fake = night.fake.world, night.fake
+    perform(mongodb.restore(night.mongodb, replace=SPARE), road, Notes())
+    successor = Chat.made(
+        *(night.chat.folder.parent / "successor", fake),
+        address="standard",
+        cluster="chat-dr",
+        spare="chat-dr2",
+    )
+    (successor.folder / "secrets/uri").write_text(f"{night.spare.uri}\n")
+    service = Mongodb.of(successor.service)
+    # Another form of it than the secret's, which is masked in whatever a program answers.
+    reached = night.cluster.uri.replace("127.0.0.1", "localhost")
+    world.clusters["chat"].standard = reached
+
+    def retire(**named: Any) -> Any:
+        return perform(mongodb.remove_old(service, "chat", after=0, **named), road, Notes())
+
+    with night.cluster.client() as client:
+        client.chatdb.messages.insert_one({"_id": "late"})
+        with pytest.raises(Refused, match=r"expected chat to have been left by everybody, .* s ago"):
+            retire()
+        written = now_of(client).time
+        until(lambda: now_of(client).time > written + 3)
+    world.clusters["chat"].standard = "mongodb://127.0.0.1:1/"
+    with pytest.raises(Refused, match=r"no way to look\. .*does not answer") as unseen:
+        retire()
+    assert "--set quiet=0s" in unseen.value.do
+    assert fake.times("DELETE") == 0
+    world.clusters["chat"].standard = reached
+    assert retire(quiet=2.0).name == "chat"
+    assert fake.times("DELETE") == 1
+
+
+def test_a_person_may_say_that_nobody_is_on_it(night: Night, road: Road) -> None:
+    """It is said in the run that nobody looked."""
+    world = night.fake.world
+    world.add("older", standard="mongodb://127.0.0.1:1/")
+    told = Notes()
+    with pytest.raises(DrillyardError) as refused:
+        perform(mongodb.remove_old(night.mongodb, "older", after=0, quiet=0), road, told)
+    # What Atlas says of the restore still counts.
+    assert "no way to look" not in str(refused.value)
+    assert any("was not looked at, as quiet=0s says" in each for each in told.told)

@@ -113,11 +113,7 @@ def remove_old(service: Service, old: str, after: float = 86_400) -> Action[Remo
     Refused too while the inventory still calls it the service's own: its successor has to stand there first.
     """
     atlas = Atlas.of(service)
-    if old == atlas.cluster:
-        raise Refused(
-            f"{service.at}: {old} is the cluster of {service.host} by the inventory, so it is not old.",
-            do=f"Once {atlas.spare} serves for good, write `cluster: {atlas.spare}` and another `spare`.",
-        )
+    _refuse_ours(atlas, service, old)
     gone = yield from call(
         atlas.program,
         "delete",
@@ -129,6 +125,27 @@ def remove_old(service: Service, old: str, after: float = 86_400) -> Action[Remo
         timeout=SLACK + SLICE,
     )
     return Removed(gone.name, round(gone.hours, 1))
+
+
+def reached(service: Service, old: str) -> Action[str]:
+    """Ask where the cluster `old` is reached, without a login; "" where it is gone or going.
+
+    Refused for the service's own, as `remove_old` is.
+    """
+    atlas = Atlas.of(service)
+    _refuse_ours(atlas, service, old)
+    spec = atlas.spec(cluster=old)
+    told: Look = yield from call(atlas.program, "look", spec, Look, secrets=atlas.secrets, timeout=SLACK)
+    there = told.cluster
+    return there.address if there is not None and there.state not in ("DELETING", "DELETED") else ""
+
+
+def _refuse_ours(atlas: Atlas, service: Service, old: str) -> None:
+    if old == atlas.cluster:
+        raise Refused(
+            f"{service.at}: {old} is the cluster of {service.host} by the inventory, so it is not old.",
+            do=f"Once {atlas.spare} serves for good, write `cluster: {atlas.spare}` and another `spare`.",
+        )
 
 
 def _look(atlas: Atlas) -> Action[Look]:

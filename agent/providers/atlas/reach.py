@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import BadInventory, StepFailed
-from agent.providers.atlas.address import moved, parts
+from agent.pitr.address import moved, parts
 from agent.providers.atlas.api import Api
 from agent.providers.atlas.calls import GET_CLUSTER
 from agent.providers.atlas.replies import Cluster

@@ -145,8 +145,8 @@ def admit_application(mongodb: Mongodb, at: str) -> Action[Admitted]:
 def remove_old(mongodb: Mongodb, old: str, after: float = 86_400, quiet: float = 3_600) -> Action[Removed]:
     """Have the provider delete the cluster `old`; refused for `after` seconds after the restore from it.
 
-    One of our own (`old` is its host then) is only said to be free to be stopped, and that only where nobody
-    has written to it for `quiet` seconds; a provider's is not looked at for that."""
+    One of our own (`old` is its host then) is only said to be free to be stopped. Both only where nobody has
+    written to it for `quiet` seconds: by its capture, or, at a provider, by its own history of changes."""
     return (yield from _restorer(mongodb).remove_old(mongodb, old, after, quiet))
 
 

@@ -78,10 +78,35 @@ def restore(mongodb: Mongodb, target: points.Target, within: int) -> Action[Rest
 
 
 def remove_old(mongodb: Mongodb, old: str, after: float, quiet: float) -> Action[Removed]:
-    """Have the provider delete the cluster that was replaced; what is written to it is not seen from here."""
-    del quiet
+    """Have the provider delete the cluster that was replaced, once it is seen that nobody writes to it.
+
+    Raises:
+        Refused: somebody did in the last `quiet` seconds, or it could not be seen; nothing is deleted.
+    """
     provider, service = _provider(mongodb)
+    address = yield from provider.reached(service, old)
+    if address and quiet > 0:
+        yield from _left(mongodb, old, address, quiet)
+    elif address:
+        yield Note(f"{old}: whether somebody still writes to it was not looked at, as quiet=0s says.")
     return (yield from provider.remove_old(service, old, after))
+
+
+def _left(mongodb: Mongodb, old: str, address: str, quiet: float) -> Action[None]:
+    """See that everybody has left a cluster; no look is no proof."""
+    try:
+        found = yield from points.written(mongodb, address, quiet)
+    except (ContactLost, Stopped):
+        raise
+    except DrillyardError as problem:
+        raise Refused(
+            f"{mongodb.host}: expected to see that nobody writes to {old} any more, found no way to look. "
+            f"{problem.sentence}",
+            do="Have the tools host reach it as the user of `uri` (access list, roles, not paused). Or see "
+            "for yourself that nobody is on it, and say so: --set quiet=0s.",
+        ) from None
+    if found.seconds >= 0:
+        raise points.still_used(mongodb, old, found.seconds, quiet)
 
 
 def _sure(mongodb: Mongodb) -> Action[str]:

@@ -20,6 +20,7 @@ from agent.pitr.model import (
     Restored,
     RestorePoints,
     Status,
+    Written,
 )
 from agent.providers import Removed, Spare
 from agent.systems.mongodb.server import Mongodb, answer
@@ -92,14 +93,25 @@ def remove_old(mongodb: Mongodb, old: str, after: float, quiet: float) -> Action
             do=f"Come back in {(after - found.seconds) / 3600:.1f} h.",
         )
     if found.written >= 0:
-        raise Refused(
-            f"{mongodb.host}: expected {old} to have been left by everybody, found that it was written to "
-            f"{found.written:.0f} s ago.",
-            do="Whoever went back to it (switch_back) is still there. Switch them to the new server, or "
-            f"stop whatever writes; {quiet / 60:g} min after its last write this page goes on.",
-        )
+        raise still_used(mongodb, old, found.written, quiet)
     yield Note(f"{old} is a server of our own: it is stopped, and its disks are left as they are.")
     return Removed(old, round(hours, 1), ours=True)
+
+
+def still_used(mongodb: Mongodb, old: str, ago: float, quiet: float) -> Refused:
+    """Return why a server that somebody wrote to so many seconds ago is not retired."""
+    return Refused(
+        f"{mongodb.host}: expected {old} to have been left by everybody, found that it was written to "
+        f"{ago:.0f} s ago.",
+        do="Whoever went back to it (switch_back) is still there. Switch them to the new server, or "
+        f"stop whatever writes; {quiet / 60:g} min after its last write this page goes on.",
+    )
+
+
+def written(mongodb: Mongodb, address: str, within: float) -> Action[Written]:
+    """Ask the server at an address, as the user of `uri`, whether somebody wrote to it lately."""
+    spec = {"address": address, "within": within}
+    return (yield from answer(mongodb, "written", spec, Written, timeout=120))
 
 
 def restore_points(mongodb: Mongodb) -> Action[RestorePoints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import BadInventory
-from agent.providers.atlas.address import moved, shown
+from agent.pitr.address import moved, shown
 
 SRV = "mongodb+srv://chat-dr.ab1cd.mongodb.net"
 STANDARD = "mongodb://a.x.net:27017,b.x.net:27017/?ssl=true&authSource=admin&replicaSet=atlas-q-shard-0"
