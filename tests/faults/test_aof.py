@@ -77,7 +77,7 @@ def test_redis_does_not_start_on_damaged_files(name: str, server: Server, scene:
     harm = fault(name)
     wound = harm.strike(scene)
     assert server.process is not None
-    assert server.process.wait(timeout=5) == -9
+    assert server.process.wait(timeout=60) == -9
     assert harm.seen(scene, wound)
     assert not _starts(server)
     scene.host.exec("truncate", "-s", "0", str(wound.facts["file"]))
@@ -135,7 +135,7 @@ def test_without_its_manifest_redis_starts_empty(server: Server, scene: Scene) -
     harm = fault("aof_manifest_lost")
     wound = harm.strike(scene)
     assert server.process is not None
-    server.process.wait(timeout=5)
+    server.process.wait(timeout=60)
     server.start()
     assert server.client().dbsize() == 0
     assert harm.seen(scene, wound)

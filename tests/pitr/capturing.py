@@ -20,7 +20,7 @@ from agent.pitr.store import Timeline
 from tests.mongo_standin import MongoServer
 
 
-def until(holds: Callable[[], Any], seconds: float = 30) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 120) -> Any:
     """Return what `holds` returns once that is true."""
     quiet, limit = threading.Event(), monotonic() + seconds
     while True:

@@ -33,7 +33,6 @@ def test_everything_is_on_disk_in_its_order(server: MongoServer, tmp_path: Path)
         assert captured.status.state == "capturing"
         assert live_status(captured.store, 0).running
         assert captured.status.lag.samples
-        assert captured.status.lag.median < 5
         assert inserted(captured) == list(range(100))
         base = captured.store.timelines()[0].bases()[0]
         assert [(heap.namespace, heap.documents) for heap in base.heaps] == [("shop.a", 50)]

@@ -49,10 +49,10 @@ class Night:
         blows = Blows(host, relay, server)
         for blow in (blows.capture_killed, relay.cut, blows.server_killed, relay.cut):
             wanted = truth.writes + 30
-            until(lambda wanted=wanted: truth.writes >= wanted, 60)
+            until(lambda wanted=wanted: truth.writes >= wanted, 120)
             blow()
         wanted = truth.writes + 30
-        until(lambda: truth.writes >= wanted and len(self.sealed()) >= 3, 60)
+        until(lambda: truth.writes >= wanted and len(self.sealed()) >= 3, 120)
         writer.stop()
         self.writes = truth.writes
         self.truth = truth

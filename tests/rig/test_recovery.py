@@ -43,6 +43,7 @@ class Scripted(Agent):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "hosts.yml", folder / "runs")
+        folder.mkdir(exist_ok=True)
         self._script = folder / "script.py"
         self._script.write_text(SCRIPT)
 
@@ -58,7 +59,7 @@ def _steps(recovery: Recovery, state: str) -> list[str]:
 def test_what_it_tells_is_timed(tmp_path: Path) -> None:
     """It changes from the first changing step's start to the last one's end, as its lines arrive."""
     heard: list[Told] = []
-    told = Scripted(tmp_path).recover("page", within=20, hear=heard.append)
+    told = Scripted(tmp_path).recover("page", within=120, hear=heard.append)
     assert (told.ended, told.exit_code, told.lives) == ("done", 0, 1)
     at = {(each.event["step"], each.event["state"]): each.at for each in heard if each.is_step()}
     assert told.launched < at["look", "started"]
@@ -70,7 +71,7 @@ def test_what_it_tells_is_timed(tmp_path: Path) -> None:
 def test_a_killed_agent_resumes(tmp_path: Path) -> None:
     """Killed at a boundary and inside a step it goes on where it was; what was done is not done again."""
     kills = [Kill("stop"), Kill("mend", after=0.05), Kill("proof")]
-    told = Scripted(tmp_path).recover("slow", within=20, kills=kills)
+    told = Scripted(tmp_path).recover("slow", within=120, kills=kills)
     assert (told.ended, told.lives) == ("done", 4)
     assert _steps(told, "done") == ["look", "stop", "mend", "start", "proof"]
     assert _steps(told, "started").count("mend") == 2
@@ -78,8 +79,11 @@ def test_a_killed_agent_resumes(tmp_path: Path) -> None:
 
 def test_a_hanging_agent_is_ended(tmp_path: Path) -> None:
     """A recovery that does not end is ended at the limit, and says so."""
-    told = Scripted(tmp_path).recover("30", within=1.0)
-    assert told.ended == "hung"
+    for within in (1.0, 5.0, 20.0):  # the limit may come before a busy machine has begun anything
+        told = Scripted(tmp_path / str(within)).recover("30", within=within)
+        assert told.ended == "hung"
+        if told.restored is not None:
+            break
     assert told.restored is not None
 
 
@@ -88,7 +92,7 @@ def test_a_hanging_agent_is_ended(tmp_path: Path) -> None:
 )
 def test_how_it_ends_is_told(tmp_path: Path, page: str, ended: str, said: str) -> None:
     """A failure has the agent's own sentence; a death without a last word has what it wrote to stderr."""
-    told = Scripted(tmp_path).recover(page, within=20)
+    told = Scripted(tmp_path).recover(page, within=120)
     assert (told.ended, told.said) == (ended, said)
 
 

@@ -32,5 +32,5 @@ def test_the_other_side_ends_with_the_connection() -> None:
             thread = threading.Thread(target=answer, args=(theirs,))
             thread.start()
             assert len(ours.recv(64)) == 32
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         assert not thread.is_alive()
