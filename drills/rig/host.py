@@ -148,7 +148,7 @@ class StackHost:
         except APIError as error:
             if self.running:
                 raise StepFailed(f"{self.name}: cannot be switched off: {error.explanation}") from None
-        self.container.wait(timeout=30)
+        self.container.wait(timeout=60)
         return began, time.monotonic()
 
     def power_on(self, *, services: bool = True) -> float:
@@ -156,7 +156,7 @@ class StackHost:
         self.container.start()
         return self.ready(services=services)
 
-    def ready(self, *, services: bool = True, within: float = 60.0) -> float:
+    def ready(self, *, services: bool = True, within: float = 180.0) -> float:
         """Wait until sshd greets and, with `services`, it serves; return the seconds it took.
 
         Raises:

@@ -199,7 +199,8 @@ class _Life:
                 timer.cancel()
             self._process.kill()
             self._process.wait()
-            listener.join(timeout=5)
+            # Its last words are asked for only where it died by itself; a resume is not held up by them.
+            listener.join(timeout=5 if recovery.ended or self._killed else 60)
         if not recovery.ended:
             recovery.ended = "refused" if recovery.exit_code > 0 and not recovery.folder else "crashed"
             recovery.said = (self._errors or ["(it said nothing)"])[-1].strip()

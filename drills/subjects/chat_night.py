@@ -37,7 +37,7 @@ LOGS: Logs = {
         "redis-server.log": ("cat", "/var/log/redis/redis-server.log"),
     },
 }
-_UP = 60.0  # seconds until the API must serve after its stack has been started
+_UP = 180.0  # seconds until the API must serve after its stack has been started
 _pause = threading.Event()
 
 
@@ -81,7 +81,7 @@ def chat_subject(stack: Stack, settings: Settings) -> Subject:
     """Return the stack's chat service as its users see it, once it serves them.
 
     Raises:
-        NotInTime: it did not within a minute of the stack being up; the sentence says what /health said.
+        NotInTime: it did not within three minutes of the stack being up; the sentence says what /health said.
     """
     host = stack.hosts[HOST]
     authority = host.read("/etc/chat/tls/ca.pem").decode()

@@ -29,7 +29,7 @@ LOGS = {
     },
     APP: {"refserver.log": ("cat", "/data/logs/refserver.log")},
 }
-_UP = 90.0  # seconds until the service must serve after its stack has been started
+_UP = 180.0  # seconds until the service must serve after its stack has been started
 _pause = threading.Event()
 
 
@@ -67,7 +67,7 @@ def refserver_subject(stack: Stack, settings: Settings, at: str = APP) -> Subjec
     """Return the stack's RefServer as its users see it at one of its services, once it serves them.
 
     Raises:
-        NotInTime: it did not within a minute and a half of the stack being up; the sentence says why.
+        NotInTime: it did not within three minutes of the stack being up; the sentence says why.
     """
     host = stack.hosts[at]
     subject = RefServer(

@@ -38,10 +38,10 @@ def encrypted_and_shipped(bench: Bench) -> Iterator[str]:
     host.exec("sh", "-c", f"mkdir -p {_DATA.stream} && cat >{stream.config(_DATA)}", stdin=text.encode())
     line = f"{_ON_HOST} replicate -config {stream.config(_DATA)}"
     host.exec("sh", "-c", _KEPT_UP.format(line=line))
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while host.exec("sh", "-c", f"ls {_DATA.stream}/log/ltx/0/*.ltx", ok=()).rc:
         if time.monotonic() > end:
-            raise NotInTime("Litestream shipped nothing within a minute.")
+            raise NotInTime("Litestream shipped nothing within three minutes.")
         _pause.wait(0.3)
     with daily_and_hourly(bench) as sentence:
         yield f"{sentence}, encrypted with age, and Litestream ships the database"

@@ -111,7 +111,7 @@ class Sessions:
             yield
         finally:
             over.set()
-            thread.join(timeout=10)
+            thread.join(timeout=60)
 
     def _log_in_until(self, over: threading.Event) -> None:
         while not over.wait(_EVERY) and not self.struck:
