@@ -17,7 +17,7 @@ from drills.rig.verdict import Claim
 from drills.subjects.mongodb_night import HOST, SPARE, capture_goes_on
 
 _WRITTEN = 20  # messages that tell where users are
-_WITHIN = 90.0
+_WITHIN = 30.0
 _pause = threading.Event()
 
 

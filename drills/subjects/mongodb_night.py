@@ -131,7 +131,7 @@ def capture_goes_on(bench: Bench) -> Iterable[Claim]:
     yield Claim("capture goes on", "held" if well else "broken", sentence)
 
 
-def goes_on(bench: Bench, folder: str, within: float = 60.0) -> bool:
+def goes_on(bench: Bench, folder: str, within: float = 15.0) -> bool:
     """Return whether the newest captured moment moves: a dead capture's status looks as well as ever."""
     first, end = capture_of(bench, folder).get("captured_up_to"), time.monotonic() + within
     while capture_of(bench, folder).get("captured_up_to") == first:

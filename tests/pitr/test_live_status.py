@@ -44,4 +44,4 @@ def test_a_drill_wants_to_see_it_move(store: Store, tmp_path: Path, monkeypatch:
     assert not mongodb_night.goes_on(bench, "backup", within=0.3)
     said = iter(["100,1", "100,1", "101,1"])
     monkeypatch.setattr(mongodb_night, "capture_of", lambda *_: {"captured_up_to": next(said)})
-    assert mongodb_night.goes_on(bench, "backup", within=60)
+    assert mongodb_night.goes_on(bench, "backup", within=15)
