@@ -25,8 +25,8 @@ from agent.inventory.model import Service
 from agent.transport.ask import Action, Clock, Done, Note, Put, Sh
 
 _DAY = """\
-# when a day of this host begins and ends
-date --date "$1 00:00" +%s && date --date "$1 00:00 +1 day" +%s
+# when a day of this host begins and ends; after a time of day, +1 would be read as a zone
+date --date "$1" +%s && date --date "$1 +1 day" +%s
 """
 _FREE = """\
 # the room on the backup volume

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.errors import StepFailed
 from drills.rig.fault import Harm, Scene, Wound
 
 # Without room for another byte dd ends with 1, which is what is wanted.
-_FILL = (
-    'yes "a line that says the same" | dd of="$1" bs=1M iflag=fullblock oflag=append conv=notrunc; df -m "$2"'
-)
+_FILL = 'yes "a line that says the same" | dd of="$1" bs=1M iflag=fullblock oflag=append conv=notrunc'
+_LEFT = 'df -B1 --output=avail "$1" | tail -n 1'
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class Fault(Harm):
 
     def strike(self, scene: Scene) -> Wound:
         """Fill it."""
-        scene.host.exec("sh", "-c", _FILL, "sh", self.file, self.disk, ok=())
+        scene.host.exec("sh", "-c", _FILL, "sh", self.file, ok=())
+        left = int(scene.host.exec("sh", "-c", _LEFT, "sh", self.disk).text)
+        if left:
+            raise StepFailed(f"Expected no byte left on {self.disk}, found {left}: the disk is not full.")
         size = int(scene.host.exec("stat", "-c", "%s", self.file).text)
-        return Wound(f"{self.file} has grown to {size >> 20} MB: {self.disk} is full", {"bytes": size})
+        said = f"{self.file} has grown to {size >> 20} MB: {self.disk} is full, {left} bytes left"
+        return Wound(said, {"bytes": size, "left": left})

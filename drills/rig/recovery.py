@@ -124,6 +124,10 @@ class Agent:
         """Return the whole command line for these words, for running or for showing."""
         return [sys.executable, "-m", "agent", *words]
 
+    def order(self, page: str, options: Sequence[str]) -> list[str]:
+        """Return the whole command line that begins a page's run with these options."""
+        return self.command("run", page, *options)
+
     def do(self, *words: str, within: float = 120.0) -> Said:
         """Carry out a short command such as `backup take redis` and return how it ended."""
         line = self.command(*words, "--inventory", str(self._inventory))
@@ -149,17 +153,18 @@ class Agent:
         """
         recovery = Recovery(time.monotonic())
         pages = [word for folder in self._pages for word in ("--pages", str(folder))]
-        words = ["run", page, "--inventory", str(self._inventory), *pages]
+        where = ["--runs", str(self._runs), "--json", "--yes"]
+        line = self.order(page, ["--inventory", str(self._inventory), *pages, *where])
         left = list(kills)
         end = recovery.launched + within
         while True:
-            life = _Life(self.command(*words, "--runs", str(self._runs), "--json", "--yes"), recovery, hear)
+            life = _Life(line, recovery, hear)
             recovery.lives += 1
             killed = life.live(left, end)
             if not killed or not recovery.folder:
                 recovery.proofs = proofs_of(page, self._pages)
                 return recovery
-            words = ["resume", recovery.folder]
+            line = self.command("resume", recovery.folder, *where)
 
 
 class _Life:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -85,11 +87,17 @@ def test_what_the_tiers_do_not_keep_goes_with_all_its_files(shelf: Shelf) -> Non
     assert shelf.library.state() == state
 
 
-def test_backups_of_a_day(shelf: Shelf) -> None:
-    """By the host's clock."""
-    taken = shelf.take()
-    day = shelf.do(actions.on(shelf.service, Path(taken.parts[0].path).name.split("_")[1]))
-    assert [each.id for each in day] == [taken.id]
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York"])
+def test_backups_of_a_day(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """From the first minute to the last of the day that the host's clock says, wherever it stands."""
+    monkeypatch.setenv("TZ", zone)
+    hours = ("2026-10-31 23:50", "2026-11-01 00:10", "2026-11-01 23:50", "2026-11-02 00:10")
+    taken = []
+    for each in hours:
+        shelf.now = datetime.fromisoformat(each).replace(tzinfo=ZoneInfo(zone)).timestamp() - 3600
+        taken.append(shelf.take(depth=None).id)
+    for day, of_it in {"2026-10-31": taken[:1], "2026-11-01": taken[1:3], "2026-11-02": taken[3:]}.items():
+        assert [each.id for each in shelf.do(actions.on(shelf.service, day))] == of_it[::-1]
     assert shelf.do(actions.on(shelf.service, "2001-01-01")) == ()
 
 
