@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -22,10 +23,14 @@ from agent.transport.preview import UNKNOWN, preview
 
 @dataclass(frozen=True)
 class Part:
-    """What of a block is done beside its steps: `rescue` where one of them fails, `always` in any case."""
+    """What is done beside the steps that are gone through.
 
-    kind: Literal["rescue", "always"]
-    block: str
+    Of the block `step`: `rescue` where one of its steps fails, `always` in any case. Of any other step:
+    `undo` where a later one fails.
+    """
+
+    kind: Literal["rescue", "always", "undo"]
+    step: str
     name: str
 
 
@@ -33,7 +38,7 @@ class Part:
 class Planned:
     """One step on one host, foreseen.
 
-    `parts` are those of the blocks around it, the outermost first, that it stands in. `verdict` is would
+    `parts` are those of the steps around it, the outermost first, that it stands in. `verdict` is would
     run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). A host that is not
     reached has one, unreachable, of no step: `refusal` says why, `code` is the exit code.
     """
@@ -112,7 +117,26 @@ class _Foresight:
             if step.block:
                 yield from self._block(step, above, parts)
             else:
-                yield replace(self.one(self.order.page, step, above), parts=parts)
+                planned = replace(self.one(self.order.page, step, above), parts=parts)
+                yield planned
+                if step.undo and planned.verdict in ("would run", "depends"):
+                    yield from self._undo(step, step.undo, planned)
+
+    def _undo(self, step: Step, undo: Step, planned: Planned) -> Iterator[Planned]:
+        """Foresee how a step is taken back if a later one fails."""
+        gate = _Gate("depends", planned.hinges) if planned.verdict == "depends" else None
+        with self._aside():
+            yield from self.steps((undo,), gate, (*planned.parts, Part("undo", step.id, planned.name)))
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Have it foreseen in an altered world what is done only if something fails; nothing of it stays."""
+        before, altered = dict(self.names), self.altered
+        self.altered = True
+        yield
+        self.names.clear()
+        self.names.update(before)
+        self.altered = altered
 
     def _block(self, step: Step, above: _Gate | None, parts: tuple[Part, ...]) -> Iterator[Planned]:
         gate = above or self._gate(step)
@@ -131,15 +155,12 @@ class _Foresight:
 
         What comes after goes on from a block that `fails` by now only where it was rescued; else it was not.
         """
-        before, altered = dict(self.names), self.altered
         told = {each.register for each in within(step.block) if each.register}
-        self.names.update(dict.fromkeys(told, UNKNOWN))
-        self.altered = True
-        yield from self.steps(step.rescue, gate, parts)
-        self.names.clear()
-        self.names.update(before)
-        self.altered = altered or fails
+        with self._aside():
+            self.names.update(dict.fromkeys(told, UNKNOWN))
+            yield from self.steps(step.rescue, gate, parts)
         if fails:
+            self.altered = True
             told |= {each.register for each in within(step.rescue) if each.register}
             self.names.update(dict.fromkeys(told, UNKNOWN))
 

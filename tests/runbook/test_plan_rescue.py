@@ -84,7 +84,7 @@ def test_what_the_block_would_have_told_is_open_in_its_rescue(
     assert found["maybe"]["hinges"] == "seen"
     assert "test -e" in str(found["absent"]["hinges"])
     assert [part["kind"] for part in found["deepest"]["parts"]] == ["rescue", "rescue"]  # type: ignore[attr-defined]
-    assert found["tidy"]["parts"] == [{"kind": "always", "block": "outer", "name": "Cut over"}]
+    assert found["tidy"]["parts"] == [{"kind": "always", "step": "outer", "name": "Cut over"}]
     assert found["cuts"]["parts"] == []
 
 
@@ -104,3 +104,49 @@ def test_a_block_that_is_not_needed_is_not_rescued(
     """Nor is anything tidied up after it."""
     found = planned([*words, "--set", "wanted=no"], capsys)
     assert {found[step]["verdict"] for step in ("looks", "sure", "deepest", "tidy")} == {"would skip"}
+
+
+UNDONE = """
+title: A step that can be taken back
+params: {wanted: {type: flag, default: true}}
+steps:
+  - id: moves
+    name: {en: Move aside, ko: 옮겨 두기}
+    sh: "echo {{ wanted }}; test -e LOG"
+    changes: what there was
+    register: moved
+    when: wanted
+    undo: {id: back, sh: "echo {{ moved.rc }}; test -e LOG", changes: what there was, register: moved}
+  - {id: asks, sh: echo 1, reads: true, register: asked}
+  - id: hinges
+    sh: echo 2
+    changes: a thing
+    when: wanted and moved.rc == 0
+    undo: {id: unhinged, sh: echo 3, changes: the thing}
+  - {id: next, sh: "echo {{ asked.out }}", changes: what comes next}
+"""
+
+
+def test_how_a_step_would_be_taken_back(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands under its step, hinges on what that hinges on, and leaves what comes after as it was."""
+    page = Path(words[1])
+    page.write_text(UNDONE.replace("LOG", str(page)))
+    found = planned(words, capsys)
+    assert [*found] == ["moves", "back", "asks", "hinges", "unhinged", "next"]
+    assert found["back"]["parts"] == [{"kind": "undo", "step": "moves", "name": "Move aside"}]
+    assert (found["back"]["verdict"], found["back"]["hinges"]) == ("depends", "moved")
+    assert (found["unhinged"]["verdict"], found["unhinged"]["hinges"]) == ("depends", "moved")
+    assert (found["next"]["verdict"], found["next"]["parts"]) == ("would run", [])
+    assert main(words) == 0
+    assert "  If a later step fails, Move aside is taken back:" in capsys.readouterr().out
+    assert main([*words, "--lang", "ko"]) == 0
+    assert "  이후 단계가 실패하면 옮겨 두기을(를) 되돌림:" in capsys.readouterr().out
+
+
+def test_what_is_not_done_is_not_taken_back(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A step that would be left out has no undo either."""
+    page = Path(words[1])
+    page.write_text(UNDONE.replace("LOG", str(page)))
+    found = planned([*words, "--set", "wanted=no"], capsys)
+    assert found["moves"]["verdict"] == "would skip"
+    assert "back" not in found
