@@ -6,11 +6,9 @@ what its date was, and what is left is looked up in the base.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from struct import Struct
 from typing import Any, TypeAlias
 
 import bson
@@ -18,31 +16,21 @@ from bson import Timestamp
 
 from agent.errors import BackupDamaged
 from agent.pitr import instant
-from agent.pitr.catalog import Entry
-from agent.pitr.elements import ARRAY, element, fields, id_of, inner, text, value
+from agent.pitr.elements import element, fields, id_of, inner, text
 from agent.pitr.lives import Lives
 from agent.pitr.log import CATALOG, Change, Span, definitions, prove, read, span
 from agent.pitr.manifest import Manifest
 from agent.pitr.merge import Piece, split
+from agent.pitr.passing import Rule, dated, rules_of_life
 from agent.pitr.reach import stretches
 from agent.pitr.store import Timeline
 
 Place: TypeAlias = "tuple[str, bytes]"
 """Namespace and element `_id`."""
 
-_DATE = 0x09
-_date_of = Struct("<q").unpack
 # A server removes what is due at a whole second of its own, and writes down the time a little later.
 _SLACK = 1.0
 _BEGINNING = Timestamp(0, 0)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A TTL index: the path of its field, and how many seconds after that date a document is due."""
-
-    path: tuple[bytes, ...]
-    seconds: float
 
 
 @dataclass
@@ -155,10 +143,7 @@ def _note(rules: _Rules, lives: Lives, of: Collection[str], at: Timestamp) -> No
     here: dict[str, set[Rule]] = {namespace: set() for namespace in of}
     for life in lives.living:
         if life.namespace in here:
-            indexes = tuple(life.indexes.values())
-            here[life.namespace] |= set(
-                _of_entry(Entry(life.db, life.name, life.kind, life.options, indexes))
-            )
+            here[life.namespace] |= set(rules_of_life(life))
     for namespace, found in here.items():
         for rule in found:
             if not rules[namespace][rule].now:
@@ -166,23 +151,6 @@ def _note(rules: _Rules, lives: Lives, of: Collection[str], at: Timestamp) -> No
         for rule, force in rules[namespace].items():
             if rule not in found and force.now:
                 force.times[-1] = (force.times[-1][0], at)
-
-
-def _of_entry(entry: Entry) -> Iterator[Rule]:
-    for index in entry.indexes:
-        after, key = _seconds(index.get("expireAfterSeconds")), list(index["key"])
-        if after is not None and len(key) == 1:
-            yield Rule(tuple(key[0].encode().split(b".")), after)
-    after = _seconds(entry.options.get("expireAfterSeconds"))
-    if after is not None and "clusteredIndex" in entry.options:
-        yield Rule((b"_id",), after)
-
-
-def _seconds(said: Any) -> float | None:
-    """Return a time to live; None where none is said, or that it is off."""
-    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
-        return None
-    return float(said)
 
 
 @dataclass(frozen=True)
@@ -246,7 +214,7 @@ class _Search:
                     if said is not None:
                         known[at] = said[0]
                 else:
-                    known[at] = _dated(fields(bytes(change.event["fullDocument"].raw)), rule.path)
+                    known[at] = dated(fields(bytes(change.event["fullDocument"].raw)), rule.path)
         for at, date in known.items():
             for each in self._open.pop(at, ()):
                 self._judge(at, each, date)
@@ -268,7 +236,7 @@ class _Search:
     def _found(self, place: Place, document: bytes) -> None:
         for rule in self._rules[place[0]]:
             for each in self._open.pop((place, rule), ()):
-                self._judge((place, rule), each, _dated(fields(document), rule.path))
+                self._judge((place, rule), each, dated(fields(document), rule.path))
 
     def _judge(self, at: tuple[Place, Rule], delete: _Delete, date: float | None) -> None:
         place, rule = at
@@ -290,18 +258,6 @@ def _wall(change: Change) -> float:
     return said.timestamp() if said is not None else float(change.at.time)
 
 
-def _dated(elements: dict[bytes, bytes], path: tuple[bytes, ...]) -> float | None:
-    """Return the date at a path as seconds, of several the earliest; None where there is none."""
-    for name in path[:-1]:
-        elements = inner(elements, name)
-    found = elements.get(path[-1])
-    if found is None:
-        return None
-    every = inner(elements, path[-1]).values() if found[0] == ARRAY else (found,)
-    dates = [_date_of(value(each))[0] / 1000 for each in every if each[0] == _DATE]
-    return min(dates, default=None)
-
-
 def _altered(description: bytes, path: tuple[bytes, ...]) -> tuple[float | None] | None:
     """Return the date that an update leaves at a path; None where it does not touch that."""
     said = fields(description)
@@ -309,7 +265,7 @@ def _altered(description: bytes, path: tuple[bytes, ...]) -> tuple[float | None]
     for name, found in inner(said, b"updatedFields").items():
         if name == whole or whole.startswith(name + b"."):
             rest = path[name.count(b".") :]
-            return (_dated({rest[0]: element(rest[0], found)}, rest),)
+            return (dated({rest[0]: element(rest[0], found)}, rest),)
         if name.startswith(whole + b"."):
             return (None,)
     for each in inner(said, b"removedFields").values():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure, PyMongoError
 
 from agent.errors import DrillyardError
 from agent.pitr.model import Status
 from agent.pitr.server import DURABLE, OURS, connect, databases, words
+
+_NO_COLLECTION = 26
 
 
 def look(uri: str) -> Status:
@@ -20,12 +24,12 @@ def look(uri: str) -> Status:
             version = str(client.server_info()["version"])
             found = databases(client)
             # Estimates: a count would read every document.
-            documents = sum(
-                client[db][name].estimated_document_count()
+            counts = [
+                (_expires(client[db][name]), client[db][name].estimated_document_count())
                 for db in found
                 for name in client[db].list_collection_names(filter={"type": "collection"})
                 if not name.startswith("system.")
-            )
+            ]
     except DrillyardError as error:
         client.close()
         return Status(up=False, symptoms=(str(error),))
@@ -54,6 +58,17 @@ def look(uri: str) -> Status:
         set_name=str(hello.get("setName", "")),
         version=version,
         databases=tuple(found),
-        documents=documents,
+        documents=sum(count for _, count in counts),
         symptoms=(*symptoms, *([wrote] if wrote else [])),
+        passing=sum(count for expires, count in counts if expires),
     )
+
+
+def _expires(collection: Collection[dict[str, Any]]) -> bool:
+    """Say whether a collection has a TTL index; one that is dropped meanwhile has none."""
+    try:
+        return any("expireAfterSeconds" in index for index in collection.list_indexes())
+    except OperationFailure as error:
+        if error.code != _NO_COLLECTION:
+            raise
+        return False

@@ -188,6 +188,7 @@ class Restored:
     `folded` documents were altered by the log, `passed` went through as they were; `orphans` are changes to
     documents that the base lacks (0 in a sound history). `as_of_base` names collections whose changes MongoDB
     does not tell (time series): they are as the base has them. `users_missing` exist at the source only.
+    `passing` of the documents are in collections with a TTL index, which removes them by and by.
     """
 
     at: str
@@ -209,6 +210,7 @@ class Restored:
     as_of_base: tuple[str, ...] = ()
     users_missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    passing: int = 0
 
 
 @dataclass(frozen=True)
@@ -321,7 +323,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Status:
-    """How a MongoDB server is, by asking it only. `symptoms` are sentences; none means it is well."""
+    """How a MongoDB server is, by asking it only. `symptoms` are sentences; none means it is well.
+
+    `passing` of the documents are in collections with a TTL index, which removes them by and by.
+    """
 
     up: bool
     reads: bool = False
@@ -332,3 +337,4 @@ class Status:
     databases: tuple[str, ...] = ()
     documents: int = -1
     symptoms: tuple[str, ...] = ()
+    passing: int = 0

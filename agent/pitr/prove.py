@@ -1,13 +1,15 @@
 """Proof that a server is as its source was at a moment: all that was written by then, nothing from after.
 
 It is computed from base and log again, and compared with what the server says when it is asked; whoever
-restored it, and by which means, does not matter.
+restored it, and by which means, does not matter. A living server goes on removing what its TTL indexes make
+due: what is due by its clock may be gone, and has to be as it was where it is there.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -22,6 +24,7 @@ from agent.pitr.elements import document
 from agent.pitr.lives import create_options
 from agent.pitr.merge import Tally, pieces_of, split
 from agent.pitr.model import Proof
+from agent.pitr.passing import Passing
 from agent.pitr.plan import Plan, make_plan, workplace
 from agent.pitr.reach import Way, way_to
 from agent.pitr.server import Client, connect, words
@@ -29,6 +32,8 @@ from agent.pitr.store import Store
 from agent.pitr.sums import Place, Sum, Summer, Told
 
 _NAMED = 5
+_LONGEST = 21_600.0
+"""Seconds that a proof may take; what becomes due within them is told apart from what stays."""
 
 
 def prove(store: Store, at: str, into: str, *, whole: bool = True, workers: int = 0) -> Proof:
@@ -44,32 +49,37 @@ def prove(store: Store, at: str, into: str, *, whole: bool = True, workers: int 
     edges = edges_of(way)
     with workplace(store) as folder:
         plan = make_plan(way, folder, crew)
-        told = expected(way, plan, edges, whole=whole, hands=crew)
+        passing = Passing(plan.lives.values(), time.time() + _LONGEST)
+        told = expected(way, plan, edges, passing, whole=whole, hands=crew)
     client = connect(into, 30)
     try:
         with words("The restored server"):
             _same_catalog(client, plan)
-            _same_edges(client, edges, told.picked)
-            counts = _same_sums(client, told.sums) if whole else {}
+            gone = _same_edges(client, edges, told.picked, passing)
+            compared = _same_sums(client, told.sums, passing) if whole else {}
     finally:
         client.close()
     present, absent = _sides(edges, told.picked)
+    counts = {namespace: there for namespace, (there, _) in compared.items()}
+    away = sum(lacking for _, lacking in compared.values()) if whole else len(gone)
     return Proof(
         at=instant.show(way.at),
-        claims=tuple(_claims(way, edges, whole=whole, counts=counts)),
+        claims=tuple(_claims(way, edges, whole=whole, counts=counts, away=away)),
         counts=counts,
         documents=sum(counts.values()),
-        present=present,
+        present=present - len(gone.intersection(edges.before)),
         absent=absent,
         whole=whole,
         seconds=round(time.monotonic() - begun, 3),
     )
 
 
-def expected(way: Way, plan: Plan, edges: Edges, *, whole: bool, hands: int) -> Told:
-    """Return what base and log say of a moment."""
+def expected(
+    way: Way, plan: Plan, edges: Edges, passing: Passing | None = None, *, whole: bool, hands: int
+) -> Told:
+    """Return what base and log say of a moment; what is `passing` is summed up apart."""
     told = Told(sums={life.namespace: Sum() for life in plan.lives.values() if life.kind != VIEW})
-    with Crew(plan, partial(Summer, edges.wanted, sums=whole), hands) as crew:
+    with Crew(plan, partial(Summer, edges.wanted, passing, sums=whole), hands) as crew:
         tally: Tally = crew.merge(pieces_of(way.base, plan.lives), plan.buckets)
     for each in tally.told:
         told.add(each)
@@ -111,12 +121,21 @@ def _index(index: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [("key", keys), *sorted((k, v) for k, v in index.items() if k not in ("key", "v"))]
 
 
-def _same_edges(client: Client, edges: Edges, picked: Mapping[Place, bytes]) -> None:
+def _same_edges(
+    client: Client, edges: Edges, picked: Mapping[Place, bytes], passing: Passing
+) -> frozenset[Place]:
+    """Compare them, and return those that were due and are gone."""
     found = found_at(client, edges.wanted)
+    now = clock(client)
+    gone = frozenset(
+        place
+        for place, document in picked.items()
+        if place not in found and passing.due(place[0], document) <= now
+    )
     wrong = []
     for side, places in (("at or before", edges.before), ("after", edges.after)):
         for place in places:
-            if found.get(place) != picked.get(place):
+            if place not in gone and found.get(place) != picked.get(place):
                 wrong.append(
                     f"{shown(place)}, written {side} it, {_how(found.get(place), picked.get(place))}"
                 )
@@ -125,6 +144,13 @@ def _same_edges(client: Client, edges: Edges, picked: Mapping[Place, bytes]) -> 
             f"Expected the documents written around the moment as they were at it, found {len(wrong)} that "
             f"are not: {_few(wrong)}."
         )
+    return gone
+
+
+def clock(client: Client) -> float:
+    """Return the server's own time: by that it removes what is due."""
+    local: Any = client.admin.command("hello")["localTime"]
+    return float(local.replace(tzinfo=UTC).timestamp())
 
 
 def _how(found: bytes | None, wanted: bytes | None) -> str:
@@ -133,29 +159,39 @@ def _how(found: bytes | None, wanted: bytes | None) -> str:
     return "is there and should not be" if wanted is None else "is another"
 
 
-def _same_sums(client: Client, sums: Mapping[str, Sum]) -> dict[str, int]:
-    """Compare every document, by the sum of their hashes; return how many there are."""
+def _same_sums(client: Client, sums: Mapping[str, Sum], passing: Passing) -> dict[str, tuple[int, int]]:
+    """Compare every document, by the sum of their hashes; return how many there are, and how many are gone
+    that were due."""
     wrong, counts = [], {}
     for namespace, wanted in sorted(sums.items()):
-        found = summed(client, namespace)
-        counts[namespace] = found.documents
-        if found.documents != wanted.documents:
-            wrong.append(f"{namespace} has {found.documents} documents and should have {wanted.documents}")
-        elif found.hashes != wanted.hashes:
-            wrong.append(f"{namespace} has {found.documents} documents, and some are not as they should be")
+        found = summed(client, namespace, passing)
+        now = clock(client)
+        gone = wanted.passing.keys() - found.passing.keys()
+        early = sum(wanted.passing[each] > now for each in gone)
+        counts[namespace] = found.documents + len(found.passing), len(gone)
+        if found.documents != wanted.documents or early:
+            there, should = found.documents + len(found.passing), wanted.documents + len(wanted.passing)
+            wrong.append(
+                f"{namespace} has {there} documents and should have {should}"
+                + (f", {len(gone) - early} of them gone by a TTL index" if len(gone) > early else "")
+            )
+        elif found.hashes != wanted.hashes or found.passing.keys() - wanted.passing.keys():
+            wrong.append(
+                f"{namespace} has {counts[namespace][0]} documents, and some are not as they should be"
+            )
     if wrong:
         raise ProofFailed(f"The restored server's documents differ: {_few(wrong)}.")
     return counts
 
 
-def summed(client: Client, namespace: str) -> Sum:
-    """Return the sum of a collection's documents as a server has them."""
+def summed(client: Client, namespace: str, passing: Passing | None = None) -> Sum:
+    """Return the sum of a collection's documents as a server has them, what is `passing` apart."""
     db, _, name = namespace.partition(".")
     source = client[db].get_collection(name, read_concern=ReadConcern("majority"))
-    total = Sum()
+    total, apart = Sum(), (passing or Passing()).apart
     cursor: Any = source.find_raw_batches({}, hint=[("$natural", 1)], batch_size=5000)
     for batch in cursor:
-        total.take(split(batch))
+        total.take(*apart(namespace, split(batch)))
     return total
 
 
@@ -164,7 +200,7 @@ def _sides(edges: Edges, picked: Mapping[Place, bytes]) -> tuple[int, int]:
     return present, sum(place not in picked for place in edges.after)
 
 
-def _claims(way: Way, edges: Edges, *, whole: bool, counts: Mapping[str, int]) -> list[str]:
+def _claims(way: Way, edges: Edges, *, whole: bool, counts: Mapping[str, int], away: int) -> list[str]:
     claims = [
         f"the last {len(edges.before)} documents written by {instant.show(way.at)} are as they were then",
         f"the first {len(edges.after)} documents written after it show nothing of that",
@@ -172,6 +208,8 @@ def _claims(way: Way, edges: Edges, *, whole: bool, counts: Mapping[str, int]) -
     ]
     if whole:
         claims.append(f"all {sum(counts.values())} documents were compared")
+    if away:
+        claims.append(f"{away} documents that a TTL index had made due are gone by it, and were not compared")
     return claims
 
 

@@ -1,7 +1,8 @@
 """Writes made after the moment that was restored to, brought to the restored server; conflicts are listed.
 
 A document is brought to its newest state only where nothing speaks against it: the damage did not touch it
-first, and the restored server still has it as it was restored. So doing it twice changes nothing more.
+first, and the restored server still has it as it was restored, or a TTL index has removed it there since. So
+doing it twice changes nothing more.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from agent.pitr.fold import fold, stands_alone
 from agent.pitr.later import Bad, Gathered, Later, conflict, gather
 from agent.pitr.log import changes
 from agent.pitr.model import Conflict, Damage, Replayed
+from agent.pitr.passing import Passing
 from agent.pitr.plan import make_plan, workplace
-from agent.pitr.prove import expected
+from agent.pitr.prove import clock, expected
 from agent.pitr.reach import Way, stretches, way_to
 from agent.pitr.redefine import redefine
 from agent.pitr.rewrite import Rewrite, rewrite
@@ -79,8 +81,8 @@ def replay(
                 events = found.events
                 if part == 0:
                     outcome.conflicts += redefine(client, way, end, found, bad)
-                before = _before(store, way, found, crew)
-                _bring(client, found, before, outcome)
+                before, passing = _before(store, way, found, crew)
+                _bring(client, found, before, passing, outcome)
     finally:
         client.close()
     answer = Replayed(
@@ -98,19 +100,30 @@ def replay(
     return replace(answer, report=_report(store, way.at, answer, outcome))
 
 
-def _before(store: Store, way: Way, found: Gathered, crew: int) -> dict[Place, bytes]:
-    """Return the documents concerned as they were restored."""
+def _before(store: Store, way: Way, found: Gathered, crew: int) -> tuple[dict[Place, bytes], Passing]:
+    """Return the documents concerned as they were restored, and which of them go by themselves."""
     if not found.documents:
-        return {}
+        return {}, Passing()
     with workplace(store) as folder:
         plan = make_plan(way, folder, crew)
         edges = Edges(tuple(found.documents), ())
-        return expected(way, plan, edges, whole=False, hands=crew).picked
+        picked = expected(way, plan, edges, whole=False, hands=crew).picked
+        return picked, Passing(plan.lives.values())
 
 
-def _bring(client: Client, found: Gathered, before: dict[Place, bytes], outcome: _Outcome) -> None:
+def _bring(
+    client: Client, found: Gathered, before: dict[Place, bytes], passing: Passing, outcome: _Outcome
+) -> None:
     ordered = sorted(found.documents.items(), key=lambda each: each[1].last)
-    wanted = list(_wanted(ordered, before, outcome))
+    now = clock(client)
+
+    def due(place: Place, document: bytes | None) -> bool:
+        return document is not None and passing.due(place[0], document) <= now
+
+    wanted = [
+        replace(each, was_due=due(each.place, each.was), becomes_due=due(each.place, each.becomes))
+        for each in _wanted(ordered, before, outcome)
+    ]
     done = rewrite(client, wanted)
     outcome.applied += done.applied
     outcome.already += done.already

@@ -14,6 +14,7 @@ from agent.pitr.crew import hands
 from agent.pitr.fill import Filled, fill, give_accounts
 from agent.pitr.merge import pieces_of
 from agent.pitr.model import Restored
+from agent.pitr.passing import Passing
 from agent.pitr.plan import Plan, make_plan, workplace
 from agent.pitr.reach import Way, way_to
 from agent.pitr.server import named
@@ -71,6 +72,7 @@ def _said(way: Way, plan: Plan, filled: Filled, into: str) -> Restored:
         )
     if capped := [each.namespace for each in plan.lives.values() if each.options.get("capped")]:
         warnings.append(f"capped, so its order is not kept: {', '.join(capped)}")
+    passing = Passing(plan.lives.values())
     return Restored(
         at=instant.show(way.at),
         utc=instant.utc(way.at),
@@ -89,4 +91,5 @@ def _said(way: Way, plan: Plan, filled: Filled, into: str) -> Restored:
         orphans=tally.orphans,
         as_of_base=tuple(sorted(each.namespace for each in plan.lives.values() if each.kind == TIMESERIES)),
         warnings=tuple(warnings),
+        passing=sum(count for namespace, count in filled.counts.items() if namespace in passing),
     )

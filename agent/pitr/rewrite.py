@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bson
@@ -28,11 +28,17 @@ _OTHERWISE = "it was written to on the restored server"
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A document as it is expected to be and as it should become; None is that there is none."""
+    """A document as it is expected to be and as it should become; None is that there is none.
+
+    One that a TTL index had made due by now, as it was or as it becomes (`was_due`, `becomes_due`), may have
+    been removed by that.
+    """
 
     place: Place
     was: bytes | None
     becomes: bytes | None
+    was_due: bool = False
+    becomes_due: bool = False
 
 
 @dataclass
@@ -127,13 +133,14 @@ def _once(client: Client, session: Any, batch: Sequence[Rewrite]) -> Rewritten:
     writes: dict[str, list[Any]] = defaultdict(list)
     for each in batch:
         is_ = found.get(each.place)
-        if is_ == each.becomes:
+        swept = is_ is None and each.was_due
+        if is_ == each.becomes or (swept and each.becomes_due):
             now.already += 1
-        elif is_ != each.was:
+        elif is_ != each.was and not swept:
             now.refused[each.place] = _OTHERWISE
         else:
             now.applied += 1
-            writes[each.place[0]].append(_operation(each))
+            writes[each.place[0]].append(_operation(replace(each, was=None) if swept else each))
     for namespace, operations in writes.items():
         db, _, name = namespace.partition(".")
         client[db][name].bulk_write(operations, session=session, bypass_document_validation=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeAlias
 
 from agent.pitr.elements import id_of
 from agent.pitr.lives import Life
+from agent.pitr.passing import Passing
 
 Place: TypeAlias = "tuple[str, bytes]"
 """A namespace, and an element `_id` as bytes."""
@@ -18,23 +19,33 @@ _ALL = (1 << 128) - 1
 
 @dataclass
 class Sum:
-    """How many documents there are, and a sum of their hashes that no order alters."""
+    """How many documents there are, and a sum of their hashes that no order alters.
+
+    `passing` are the hashes of others, which go by themselves, each with the time from which it may be gone.
+    """
 
     documents: int = 0
     hashes: int = 0
+    passing: dict[bytes, float] = field(default_factory=dict)
 
-    def take(self, documents: list[bytes]) -> None:
+    def take(self, documents: list[bytes], passing: Iterable[tuple[bytes, float]] = ()) -> None:
         """Add documents."""
         total = 0
         for each in documents:
-            total += int.from_bytes(blake2b(each, digest_size=16).digest(), "little")
+            total += int.from_bytes(_hash(each), "little")
         self.hashes = (self.hashes + total) & _ALL
         self.documents += len(documents)
+        self.passing |= {_hash(each): when for each, when in passing}
 
     def add(self, other: Sum) -> None:
         """Add another's."""
         self.hashes = (self.hashes + other.hashes) & _ALL
         self.documents += other.documents
+        self.passing |= other.passing
+
+
+def _hash(document: bytes) -> bytes:
+    return blake2b(document, digest_size=16).digest()
 
 
 @dataclass
@@ -54,9 +65,12 @@ class Told:
 class Summer:
     """A sink that sums up every document, where it is to, and keeps those of some places."""
 
-    def __init__(self, wanted: Mapping[str, frozenset[bytes]], *, sums: bool) -> None:
-        """`wanted` are elements `_id` by namespace."""
+    def __init__(
+        self, wanted: Mapping[str, frozenset[bytes]], passing: Passing | None = None, *, sums: bool
+    ) -> None:
+        """`wanted` are elements `_id` by namespace; `passing` tells what is summed up apart."""
         self._wanted = wanted
+        self._passing = passing or Passing()
         self._sums = sums
         self._told = Told()
 
@@ -64,7 +78,7 @@ class Summer:
         """Sum up and pick out."""
         namespace = life.namespace
         if self._sums:
-            self._told.sums.setdefault(namespace, Sum()).take(documents)
+            self._told.sums.setdefault(namespace, Sum()).take(*self._passing.apart(namespace, documents))
         wanted = self._wanted.get(namespace)
         if wanted:
             for each in documents:

@@ -70,6 +70,7 @@ def restore(mongodb: Mongodb, target: points.Target, within: int) -> Action[Rest
         into=spare.address,
         counts={},
         documents=now.documents,
+        passing=now.passing,
         bytes=-1,
         seconds=done.seconds,
         segments=0,
