@@ -34,9 +34,7 @@ def look(spec: dict[str, Any]) -> dict[str, Any]:
         for number in range(looks):
             # The looks are to be apart: what was gone for a moment has come back by the next one.
             time.sleep(max(0.0, began + number * pause - time.monotonic()))
-            found = dict(
-                zip(ways, pool.map(lambda way: ask(way, float(spec["patience"])), ways), strict=True)
-            )
+            found = dict(zip(ways, pool.map(lambda way: ask(way, float(spec["patience"])), ways)))
             answers = {way: said for way, (came, said) in found.items() if came}
             silent = {way: said for way, (came, said) in found.items() if not came}
             if answers:

@@ -9,7 +9,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +133,7 @@ def _seen(place: Place, folder: Path, seen: str) -> str:
 
 
 def _backwards(sets: list[KeptSet]) -> str:
-    for before, after in pairwise(sets):
+    for before, after in zip(sets, sets[1:]):
         if after.taken <= before.taken:
             return f"{after.id} is older than it says: it goes on from {before.id}, which was taken later"
     return ""

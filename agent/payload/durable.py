@@ -37,7 +37,7 @@ def seen(path: Path, *, follow: bool = False) -> os.stat_result | None:
     A folder in use changes under whoever walks it.
     """
     try:
-        return path.stat(follow_symlinks=follow)
+        return path.stat() if follow else path.lstat()
     except FileNotFoundError:
         return None
 

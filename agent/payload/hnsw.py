@@ -145,7 +145,7 @@ def _floats(path: Path, count: int) -> bytes:
 
 def _lengths(level: _Level, names: dict[int, str], known: dict[str, list[bytes]], norms: array[float]) -> str:
     """Return what is wrong with length.bin: by cosine, what each vector was divided by."""
-    for (label, *_), norm in zip(level, norms, strict=False):
+    for (label, *_), norm in zip(level, norms):
         name = names.get(label)
         if name and not any(_close(norm, math.hypot(*array("f", each))) for each in known.get(name, [])):
             return f"length.bin holds a length of {name} that it never had"
@@ -217,7 +217,7 @@ def _same(found: bytes, known: bytes) -> bool:
     one, two = array("f", found), array("f", known)
     length = math.hypot(*two)
     # By cosine an index holds a vector divided by its length.
-    return length > 0 and all(abs(a - b / length) < _NEAR for a, b in zip(one, two, strict=True))
+    return length > 0 and all(abs(a - b / length) < _NEAR for a, b in zip(one, two))
 
 
 def _known(database: sqlite3.Connection, collection: str) -> dict[str, list[bytes]]:

@@ -106,7 +106,7 @@ def _unfolded(
         return path
 
     with ThreadPoolExecutor(len(work)) as pool:
-        found = dict(zip(work, pool.map(ready, work), strict=True))
+        found = dict(zip(work, pool.map(ready, work)))
     whole = set(found) == set(sets[-1].parts)
     why = apart(sets[-1], link, found) if whole and not known else ""
     if why:

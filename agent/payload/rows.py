@@ -117,7 +117,7 @@ def _by_columns(database: sqlite3.Connection, name: str) -> Table:
     cursor = database.execute(f"SELECT * FROM {quoted} NOT INDEXED")
     while found := cursor.fetchmany(_MANY):
         count += len(found)
-        for column in zip(*found, strict=True):
+        for column in zip(*found):
             content = _column(column)
             total.update(len(content).to_bytes(8, "little"))
             total.update(content)

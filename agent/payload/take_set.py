@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from agent.payload import durable, pages, rows, sealed, tarball, united, vectors
 from agent.payload.durable import Refuse
@@ -29,7 +29,7 @@ from agent.payload.united import Link
 _STAGE = ".drillyard-taking"
 _FILES, _WAITING = "files", "waiting"
 
-Seen = tuple[dict[str, tuple[str, str]] | None, set[str] | None]
+Seen = tuple[Optional[dict[str, tuple[str, str]]], Optional[set[str]]]
 """File and sum by row's id, and the ids of vectors; None where they are not asked for."""
 
 

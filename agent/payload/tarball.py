@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from agent.payload import blocks, sealed
+from agent.payload import blocks, durable, sealed
 from agent.payload.durable import Refuse
 
 _BLOCK = 1 << 20
@@ -89,10 +89,8 @@ def member(name: str, size: int, taken: int, mode: int = 0o644) -> tarfile.TarIn
 
 def added(tar: tarfile.TarFile, path: Path, name: str, changed: int) -> list[Any]:
     """Add a file to an archive under a name; return its size, its time `changed` (ns), and its SHA-256."""
-    size = path.stat().st_size
+    size, total = path.stat().st_size, durable.digest(path)
     with path.open("rb") as file:
-        total = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
         tar.addfile(member(name, size, changed // 10**9), file)
     return [size, changed, total]
 

@@ -78,11 +78,11 @@ def neighbours(vectors: Vectors) -> dict[str, list[str]]:
     for name in names:
         # To make numbers of a vector costs more than a distance: once for all of them.
         point = numbers(vectors[name])
-        for found, one in zip(far, points, strict=True):
+        for found, one in zip(far, points):
             found.append(math.dist(one, point))
     return {
-        one: [name for _, name in heapq.nsmallest(_NEAR, zip(found, names, strict=True))]
-        for one, found in zip(chosen, far, strict=True)
+        one: [name for _, name in heapq.nsmallest(_NEAR, zip(found, names))]
+        for one, found in zip(chosen, far)
     }
 
 

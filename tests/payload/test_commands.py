@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from agent.payload import bundle
 from agent.payload.commands import DENIED, KNOWN, RELATIVE, Verb, fits, keys_of, with_others
+from tests.pythons import OLD, python
 from tests.systems.server import redis_here
 
 
@@ -43,9 +43,8 @@ def test_keys_and_words() -> None:
 
 def pythons() -> list[str]:
     """This Python, and the oldest we promise to run on where the machine has one that works."""
-    old = shutil.which("python3.9")
-    works = old and not subprocess.run([old, "-V"], capture_output=True, check=False).returncode
-    return [sys.executable, *([old] if old and works else [])]
+    old = python(OLD[0])
+    return [sys.executable, *([old] if old else [])]
 
 
 @pytest.mark.parametrize("name", ["aof", "check", "rebuild", "log_copy", "sweep", "sample"])
@@ -60,9 +59,9 @@ def test_programs_run_from_stdin_with_nothing_installed(name: str, tmp_path: Pat
     }
     spec |= {"path": str(tmp_path / "none.rdb"), "work": str(tmp_path / "none" / "work"), "depth": "opens"}
     spec |= {"cli": [str(tmp_path / "none" / "redis-cli")], "pattern": "temp:*"}
-    for python in pythons():
+    for each in pythons():
         done = subprocess.run(
-            [python, "-I", "-", json.dumps(spec)],
+            [each, "-I", "-", json.dumps(spec)],
             input=bundle.program(name),
             capture_output=True,
             cwd="/",
@@ -78,6 +77,30 @@ def test_programs_run_from_stdin_with_nothing_installed(name: str, tmp_path: Pat
             assert b"Traceback" not in done.stderr
 
 
+NEWER = {"pairwise", "file_digest", "batched", "bit_count", "hardlink_to", "blobopen", "serialize"}
+"""Names of the standard library that came after Python 3.9 and would be handy here."""
+
+
+def too_new(node: ast.AST) -> bool:
+    """Whether a piece of a program parses with an old Python and fails when it is run."""
+    match node:
+        case ast.Call(func=ast.Name("zip"), keywords=words):
+            return any(word.arg == "strict" for word in words)
+        case ast.Call(func=ast.Attribute(value=ast.Name(owner), attr="stat"), keywords=words):
+            return owner != "os" and any(word.arg == "follow_symlinks" for word in words)
+        case ast.Assign(value=value):
+            # An annotation is never evaluated, an alias is.
+            unions = (each for each in ast.walk(value) if isinstance(each, ast.BinOp))
+            return any(isinstance(each.op, ast.BitOr) and _is_none(each.right) for each in unions)
+        case ast.Attribute(attr=name) | ast.alias(name=name):
+            return name in NEWER
+    return False
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 @pytest.mark.parametrize(
     "module", sorted(Path(bundle.__file__).parent.glob("*.py")), ids=lambda path: path.stem
 )
@@ -85,6 +108,7 @@ def test_programs_are_python_3_9(module: Path) -> None:
     """What travels must be read by the oldest Python we promise, and import nothing that is not there."""
     tree = ast.parse(module.read_text("utf-8"), feature_version=(3, 9))
     for node in ast.walk(tree):
+        assert not too_new(node), f"{module.name}:{getattr(node, 'lineno', '?')}"
         names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in names:
