@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -136,6 +137,17 @@ def find_mark(spec: dict[str, Any]) -> dict[str, Any]:
     return {"file": "", "at": 0, "exact": False}
 
 
+def cut(spec: dict[str, Any]) -> dict[str, Any]:
+    """Have Redis's own tool cut the log where it can no longer be read, and return what it said.
+
+    It is given the manifest (an incr file itself it may take for one) and its yes by stdin.
+    """
+    manifest = Path(spec["data_dir"], spec["aof_dir"], f"{spec['aof_name']}.manifest")
+    words = Programs.of(spec).check_aof(manifest, "--fix")
+    done = subprocess.run(words, input=b"y\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return {"code": done.returncode, "said": done.stdout.decode("utf-8", "replace")[-2000:]}
+
+
 def _size(logs: Logs) -> int:
     return sum(read.part.size for read in logs.files)
 
@@ -144,7 +156,7 @@ def main(argv: list[str]) -> int:
     """Do what the JSON in the first argument says; 0, or 1 with a sentence on standard error."""
     spec = json.loads(argv[0])
     try:
-        found = {"inspect": inspect, "salvage": salvage, "mark": find_mark}[spec["do"]](spec)
+        found = {"inspect": inspect, "salvage": salvage, "mark": find_mark, "cut": cut}[spec["do"]](spec)
     except (OSError, LookupError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -57,11 +57,12 @@ class Programs:
             return ["redis-check-rdb", str(path)], None
         return [*self._run("redis-check-rdb"), "/dev/stdin"], path
 
-    def check_aof(self, manifest: Path) -> list[str]:
-        """Return the command line that checks the append-only file of a manifest without changing it."""
+    def check_aof(self, manifest: Path, *options: str) -> list[str]:
+        """Return the command line that checks the append-only file of a manifest; without options it only
+        looks."""
         if not self.lent:
-            return ["redis-check-aof", str(manifest)]
-        return [*self._run("redis-check-aof"), self.seen(manifest)]
+            return ["redis-check-aof", *options, str(manifest)]
+        return [*self._run("redis-check-aof"), *options, self.seen(manifest)]
 
     def seen(self, path: Path) -> str:
         """Return a path below the data's folder as the container sees it.

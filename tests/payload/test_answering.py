@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agent.payload.answering import answering
+from tests.ports import free_port
 
 
 class _Says(socketserver.BaseRequestHandler):
@@ -49,3 +53,27 @@ def test_a_connection_is_no_answer() -> None:
         assert asked(port)["trouble"] == "refused"
         mine.listen()
         assert asked(port, 0.5)["trouble"] == "timeout"
+
+
+@pytest.fixture(params=["no", "yes"])
+def in_tls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    """The port of a Redis that speaks TLS alone, to anybody or to those who show a certificate."""
+    cert, key, port = str(tmp_path / "cert"), str(tmp_path / "key"), free_port()
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis", "-days", "2"]
+    subprocess.run([*words, "-out", cert, "-keyout", key], check=True, capture_output=True)
+    files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert]
+    told = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", request.param, "--save", ""]
+    with subprocess.Popen(
+        ["redis-server", *told, *files, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+        yield port
+        process.kill()
+
+
+def test_who_wants_tls_answers(in_tls: int) -> None:
+    """It hangs up on whoever does not speak it, and is alive: nobody is to leave it for lost."""
+    assert asked(in_tls)["answers"]

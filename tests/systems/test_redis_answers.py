@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,7 +18,8 @@ from agent.systems.redis.server import Redis, Reply, read
 from agent.transport.ask import Done
 from agent.transport.fake import FakeRoad
 from agent.transport.perform import perform
-from tests.systems.server import Here
+from tests.ports import free_port
+from tests.systems.server import PASSWORD, Here
 
 
 def test_settings_have_defaults_and_are_checked() -> None:
@@ -133,6 +137,37 @@ def test_a_cut_elsewhere_than_seen_stops_everything(here: Here) -> None:
         here.do(redis.cut(here.system, here.log.name, size - 1))
 
 
+# Stands for docker: what it is asked to run from an image is this machine's, with the data as they lie here.
+_DOCKER = """\
+#!/bin/sh
+echo "$@" >>"$HERE.docker"
+case $1 in container) echo sha256:1234; exit 0 ;; esac
+while [ "$1" != --entrypoint ]; do shift; done
+program=$2; shift 3
+exec "$program" $(echo "$@" | sed "s#/data/#$HERE/#")
+"""
+
+
+def test_a_cut_in_a_container_takes_its_images_tool(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A docker host need not have any of Redis's programs."""
+    here.start()
+    here.client.set("a", 1)
+    here.kill()
+    size = here.log.stat().st_size
+    here.log.write_bytes(here.log.read_bytes() + b"torn")
+    docker = here.folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(_DOCKER)
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("HERE", str(here.data))
+    done = here.do(redis.cut(here.with_settings(container="redis2"), here.log.name, size))
+    assert done.bytes == len(b"torn")
+    asked = Path(f"{here.data}.docker").read_text().splitlines()[-1]
+    assert "--volumes-from redis2" in asked
+    assert asked.endswith("sha256:1234 --fix /data/appendonlydir/appendonly.aof.manifest")
+
+
 def test_promote_can_be_done_again_and_never_promotes_nothing(here: Here) -> None:
     """A second promote finds its work done; one without a rebuilt log touches nothing."""
     here.start()
@@ -156,3 +191,61 @@ def test_replica_cannot_be_backed_up(here: Here) -> None:
     here.client.replicaof("127.0.0.1", "1")
     with pytest.raises(StepFailed, match="master"):
         here.do(redis.dump(here.system, str(here.folder / "x.rdb"), "redis_1"))
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """A certificate that it signed itself, and its key."""
+    names = str(folder / "cert.pem"), str(folder / "key.pem")
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis", "-days", "2"]
+    subprocess.run([*words, "-out", names[0], "-keyout", names[1]], check=True, capture_output=True)
+    return names
+
+
+def with_tls(here: Here, *more: str) -> Redis:
+    """Start it so that beside its socket only TLS is spoken; return it as an inventory would have it."""
+    cert, key = certificate(here.folder)
+    files = ("--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
+    port = free_port()
+    here.start("--tls-port", str(port), *files, *more)
+    return here.with_settings(socket="", port=port, tls_authority=cert)
+
+
+def test_a_server_that_answers_elsewhere_is_not_taken_for_dead(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another port, or TLS where none was said: it is alive, and whoever stopped it might lose the data."""
+    silent = with_tls(here, "--tls-auth-clients", "no")
+    elsewhere = here.with_settings(socket="", port=free_port())
+    for wrong in (silent, elsewhere):
+        # Begun just now it may be one that ends again at once: that is down, and is stopped for good.
+        assert not here.do(redis.status(wrong)).up
+    monkeypatch.setattr("agent.systems.redis.claims._OLD", 0)
+    for wrong in (silent, elsewhere):
+        with pytest.raises(StepFailed, match=f"has run on {here.data} for .*do not restart it"):
+            here.do(redis.status(wrong))
+    here.kill()
+    assert not here.do(redis.status(silent)).up
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["anybody", "whoever shows a certificate"])
+def test_a_server_in_tls_is_asked_in_tls(here: Here, seen: bool) -> None:
+    """With `tls` it is an ordinary server, to redis-cli and to the programs that use it."""
+    system = with_tls(here, "--tls-auth-clients", "yes" if seen else "no")
+    cert, key = here.folder / "cert.pem", here.folder / "key.pem"
+    shown = {"tls_certificate": str(cert), "tls_key": str(key)} if seen else {}
+    whole = dataclasses.replace(system, tls=True, **shown)
+    here.client.set("temp:a", 1)
+    assert here.do(redis.status(whole)).writes
+    assert here.do(redis.sweep(whole)).removed == 1
+    here.client.execute_command("ACL", "SETUSER", "dr", "on", f">{PASSWORD}", "~*", "+@all")
+    here.client.execute_command("ACL", "SETUSER", "default", "off")
+    assert here.do(redis.status(dataclasses.replace(whole, login="dr"))).writes
+
+
+def test_tls_is_true_or_false() -> None:
+    """Settings for it are read from the inventory; any other word is refused."""
+    told = {"tls": True, "tls_authority": "/ca.pem", "login": "dr"}
+    system = Redis.of(Service("redis", "r1", "systemd", "u", told))
+    assert system.cli_words[-5:] == ("--user", "dr", "--tls", "--cacert", "/ca.pem")
+    with pytest.raises(BadInventory, match="true or false"):
+        Redis.of(Service("redis", "r1", "systemd", "u", {"tls": "yes"}))

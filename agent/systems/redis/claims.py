@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.errors import ProofFailed
+from agent.errors import ProofFailed, StepFailed
 from agent.systems.redis.look import Copy
 from agent.systems.redis.server import Redis, ask, info, read
 from agent.transport.ask import Action, Clock, Done, Sh, Until
@@ -17,6 +17,24 @@ set -eu
 [ -s "$1" ] || { echo "the manifest $1 is not there"; exit 0; }
 find "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"
 """
+
+# A server's working folder is that of its data; what begins and ends again and again is never old.
+_ALIVE = """\
+# a server that works on these data, wherever it listens
+set -eu
+up=$(cut -d. -f1 /proc/uptime)
+for each in /proc/[0-9]*; do
+  [ "$each/cwd" -ef "$1" ] || continue
+  case $(cat "$each/comm" 2>/dev/null) in *-server) ;; *) continue ;; esac
+  began=$(sed 's/.*) //' "$each/stat" 2>/dev/null | cut -d' ' -f20)
+  [ -n "$began" ] && [ $((up - began / 100)) -ge "$2" ] || continue
+  title=$(tr '\\0' ' ' 2>/dev/null <"$each/cmdline") || continue
+  echo "${each#/proc/} $((up - began / 100)) $title"
+  exit 0
+done
+"""
+_OLD = 10
+"""Seconds for which a server that runs on the data and answers nobody is no restart loop."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +65,11 @@ def status(redis: Redis) -> Action[Status]:
 
     Raises:
         ServiceRefused: it does not accept our password.
+        StepFailed: it runs, and not where the inventory says: whoever took it for dead would stop it.
     """
     reply = yield from ask(redis, "PING")
     if reply.state == "down":
+        yield from _nowhere_else(redis, reply.text)
         return Status(False, symptoms=(f"Redis does not answer: {reply.text}",))
     if reply.state == "loading":
         return Status(True, loading=True, symptoms=("Redis is still loading its data",))
@@ -75,6 +95,21 @@ def status(redis: Redis) -> Action[Status]:
         version=server["redis_version"],
         aof=state["aof_last_write_status"] if state["aof_enabled"] == "1" else "off",
         symptoms=tuple(symptoms),
+    )
+
+
+def _nowhere_else(redis: Redis, said: str) -> Action[None]:
+    """See that no server runs on the data that answers elsewhere: it may hold their only whole copy."""
+    done: Done = yield Sh(_ALIVE, redis.data_dir, str(_OLD), script=True, sudo=True)
+    if not done.text:
+        return
+    pid, age, title = done.text.split(" ", 2)
+    where = (redis.socket or f"{redis.address}:{redis.port}") + (" in TLS" if redis.tls else "")
+    raise StepFailed(
+        f"{redis.host}: expected Redis at {where}, found no answer there ({said}), and a server that has "
+        f"run on {redis.data_dir} for {age} s: process {pid}, {title.strip()}.",
+        do="Correct address, port, socket or tls of redis in the inventory; nothing was changed. It may hold "
+        "the only whole copy of the data: do not restart it before.",
     )
 
 

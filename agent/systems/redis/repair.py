@@ -227,28 +227,28 @@ def fix_owner(redis: Redis) -> Action[int]:
 def cut(redis: Redis, file: str, at: int) -> Action[Cut]:
     """Cut the torn end off the last log file, at the place the inspection found; `file` and `at` are its.
 
-    redis-check-aof is given the manifest (an incr file itself it may take for one) and its yes by stdin.
+    By redis-check-aof, that of the container's image where it runs in one.
 
     Raises:
         StepFailed: the tool did not cut, or at another place: then more may be wrong than was seen.
     """
     path = f"{redis.files}/{file}"
     before: Done = yield Sh("stat", "-c", "%s", path, sudo=True)
-    yield Sh(
-        "redis-check-aof",
-        "--fix",
-        redis.manifest,
-        stdin=b"y\n",
-        ok=(0, 1),
-        sudo=True,
+    tool = yield from payload(
+        redis,
+        "aof",
+        {"do": "cut"},
         changes=f"cuts {file} at byte {at}",
         again="safe",
         timeout=900,
+        supposing=Done(0, b"{}"),
     )
     after: Done = yield Sh("stat", "-c", "%s", path, sudo=True, supposing=Done(0, str(at).encode()))
     if int(after.text) != at:
+        last = (str(tool.get("said", "")).strip().splitlines() or ["nothing"])[-1]
         raise StepFailed(
-            f"{redis.host}: expected {file} to end at byte {at} after the cut, found {after.text}.",
+            f"{redis.host}: expected {file} to end at byte {at} after the cut, found {after.text}; "
+            f"redis-check-aof said: {last}.",
             do="The whole of it is in the safety copy; inspect it again before anything is started.",
         )
     return Cut(file, at, int(before.text) - at)

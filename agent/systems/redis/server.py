@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agent.errors import ServiceRefused, StepFailed
+from agent.errors import BadInventory, ServiceRefused, StepFailed
 from agent.inventory.model import Service
 from agent.payload.bundle import program
 from agent.secrets import Secret
@@ -32,6 +32,11 @@ class Redis:
     `container` is the container it runs in, "" = on the host itself: then redis-cli runs inside of it,
     address and port are those inside, and Redis's other programs are those of its image. `data_dir` is the
     data's folder on the host all the same, `container_dir` the same folder as the container sees it.
+
+    `login` is the ACL user that the password is of ("" = the default one). With `tls` the server is spoken to
+    in TLS; `tls_authority` is the file with who signed for it ("" = whoever the host trusts), and
+    `tls_certificate` and `tls_key` are shown to it where it wants to see some; the files lie where redis-cli
+    runs.
     """
 
     host: str
@@ -49,6 +54,11 @@ class Redis:
     python: str = "python3"
     container: str = ""
     container_dir: str = "/data"
+    login: str = ""
+    tls: bool = False
+    tls_authority: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
 
     @classmethod
     def of(cls, service: Service) -> Redis:
@@ -68,6 +78,7 @@ class Redis:
             port=service.number("port", default.port),
             password=service.secret("password"),
             container=service.unit if inside else "",
+            tls=_flag(service, "tls"),
             **{
                 name: service.text(name, getattr(default, name))
                 for name in (
@@ -81,6 +92,10 @@ class Redis:
                     "backup_dir",
                     "python",
                     "container_dir",
+                    "login",
+                    "tls_authority",
+                    "tls_certificate",
+                    "tls_key",
                 )
             },
         )
@@ -134,10 +149,17 @@ class Redis:
     def cli_words(self) -> tuple[str, ...]:
         """The command line of redis-cli, its password being in the environment."""
         where = ("-s", self.socket) if self.socket else ("-h", self.address, "-p", str(self.port))
+        where = (*where, *(("--user", self.login) if self.login else ()), *self._tls_words)
         if not self.container:
             return ("redis-cli", *where)
         named = ("-e", "REDISCLI_AUTH") if self.password else ()
         return ("docker", "exec", "-i", *named, self.container, "redis-cli", *where)
+
+    @property
+    def _tls_words(self) -> tuple[str, ...]:
+        files = {"--cacert": self.tls_authority, "--cert": self.tls_certificate, "--key": self.tls_key}
+        shown = [word for option, file in files.items() if file for word in (option, file)]
+        return ("--tls", *shown) if self.tls else ()
 
     @property
     def secrets(self) -> dict[str, Secret]:
@@ -151,6 +173,16 @@ class Redis:
         whole = {**place, "user": self.user, **(lent if self.container else {}), **spec}
         words = msgspec.json.encode(whole).decode()
         return Sh(self.python, "-I", "-", words, stdin=program(name), sudo=True, **options)
+
+
+def _flag(service: Service, key: str) -> bool:
+    value = service.settings.get(key, False)
+    if not isinstance(value, bool):
+        raise BadInventory(
+            f"{service.at}: {key} of {service.system} on {service.host} should be true or false, "
+            f"found {value!r}."
+        )
+    return value
 
 
 @dataclass(frozen=True)
