@@ -16,6 +16,7 @@ from agent.transport.ssh_hand import Hand, fits
 from agent.transport.ssh_line import Line, Patience
 from agent.transport.ssh_login import log_in
 from agent.transport.ssh_session import carry
+from agent.transport.ssh_talk import Behind, marked
 
 
 class SshRoad(ShellRoad):
@@ -69,7 +70,7 @@ class SshRoad(ShellRoad):
         try:
             if self._arrive().limits and fits(order):
                 return _hand(line).carry(order, argv, (out, err))
-            return carry(line, f"exec {shlex.join(argv)}", order, (out, err))
+            return _alone(line, order, argv, (out, err))
         except Overdue:
             # By its shell it is found and ended; that is let go of behind it (_late).
             raise
@@ -111,6 +112,19 @@ class SshRoad(ShellRoad):
         if self._line is None:
             raise AssertionError("an arrived road has a line")
         return self._line
+
+
+def _alone(line: Line, order: Order, argv: tuple[str, ...], sinks: tuple[Sink, Sink]) -> Ended:
+    """Run a command in a session of its own; what its login shell says by itself is nobody's."""
+    if not line.talks:
+        return carry(line, f"exec {shlex.join(argv)}", order, sinks)
+    mark, argv = marked(argv)
+    out, err = (Behind(mark, sink) for sink in sinks)
+    try:
+        return carry(line, f"exec {shlex.join(argv)}", order, (out.feed, err.feed))
+    finally:
+        out.close()
+        err.close()
 
 
 def _hand(line: Line) -> Hand:

@@ -18,10 +18,11 @@ from agent.transport.order import Ended, Gone, Order, Overdue
 from agent.transport.output import Sink
 from agent.transport.ssh_line import Bell, Line
 from agent.transport.ssh_session import AT_ONCE, CHUNK, next_session, shut
+from agent.transport.ssh_talk import Behind
 
 # The shell's own words ("Killed") go nowhere; commands complain to 3. Where setsid is missing a job shares
 # the shell's session.
-_BEGIN = b"exec 3>&2 2>/dev/null; apart=setsid; command -v setsid >/dev/null || apart=\n"
+_BEGIN = "exec 3>&2 2>/dev/null; apart=setsid; command -v setsid >/dev/null || apart=\n"
 
 
 def fits(order: Order) -> bool:
@@ -77,8 +78,26 @@ class Hand:
             Gone: the connection or the shell went away, or the host stopped answering.
             Overdue: the command overstayed although the host should have ended it.
         """
+        if not self._asked:
+            return self._first(order, argv, sinks)
+        return self._carry(order, argv, sinks)
+
+    def _first(self, order: Order, argv: tuple[str, ...], sinks: tuple[Sink, Sink]) -> Ended:
+        """Carry the first command; before it stands what the login shell said when it began this one."""
+        mark = f"\x1e{self._secret}.0"
+        out, err = (Behind(mark, sink) for sink in sinks)
+        begin = f"{_BEGIN}printf '%s\\n' '{mark}'; printf '%s\\n' '{mark}' >&3\n"
+        try:
+            return self._carry(order, argv, (out.feed, err.feed), begin.encode())
+        finally:
+            out.close()
+            err.close()
+            self._line.talks = self._line.talks or bool(out.dropped or err.dropped)
+
+    def _carry(
+        self, order: Order, argv: tuple[str, ...], sinks: tuple[Sink, Sink], begin: bytes = b""
+    ) -> Ended:
         started = time.monotonic()
-        begin = b"" if self._asked else _BEGIN
         self._asked += 1
         mark = f"\x1e{self._secret}.{self._asked} "
         out, err = Marked(mark, sinks[0]), Marked(mark, sinks[1])

@@ -115,7 +115,10 @@ class Transport(paramiko.Transport):
 
 
 class Line:
-    """A connection made by Fabric and the means to watch over it; used by one thread at a time."""
+    """A connection made by Fabric and the means to watch over it; used by one thread at a time.
+
+    `talks` says that the login shell was heard to say something of its own before a command.
+    """
 
     def __init__(self, connection: fabric.Connection, heard: Heard, patience: Patience) -> None:
         self._connection = connection
@@ -127,6 +130,7 @@ class Line:
         self.gateway: Line | None = None
         self.spare: Spare | None = None
         self.hand: Shell | None = None
+        self.talks = False
 
     @property
     def alive(self) -> bool:
