@@ -11,7 +11,7 @@ from agent.backup.limits import Limits, limits_of
 from agent.backup.lineage import behind_break
 from agent.backup.model import Backup
 from agent.backup.retention import Tiers
-from agent.backup.sets import missing
+from agent.backup.sets import line_of, missing
 
 OK, WARNING, CRITICAL = 0, 1, 2
 _WEEK = timedelta(days=8)
@@ -49,7 +49,7 @@ def judge(
         *_stale(good, limits, now),
         *_broken(known, good, now),
         *_unopened(known, tiers, now),
-        *_far(good, stores, limits, now),
+        *_far(known, good, stores, limits, now),
         *_full(good, free),
     ]
     if found:
@@ -126,10 +126,19 @@ def _unopened(known: Sequence[Backup], tiers: Tiers, now: datetime) -> list[Verd
     return [Verdict(WARNING, "unopened: no backup of this week was decrypted and restored for proof")]
 
 
-def _far(good: Sequence[Backup], stores: Sequence[str], limits: Limits, now: datetime) -> list[Verdict]:
+def _far(
+    known: Sequence[Backup], good: Sequence[Backup], stores: Sequence[str], limits: Limits, now: datetime
+) -> list[Verdict]:
+    """Return which stores lag: one holds a backup where it holds all that this goes on from, too."""
     found = []
     for store in stores:
-        held = [taken for each in good if store in each.shipped and (taken := moment(each.taken_at))]
+        held = [
+            taken
+            for each in good
+            if (taken := moment(each.taken_at))
+            and not missing(known, each)
+            and all(store in part.shipped for part in line_of(known, each))
+        ]
         if not held or now - max(held) > limits.off_site:
             age = f"the newest there is {_age(now - max(held))} old" if held else "it holds none"
             found.append(Verdict(WARNING, f"off-site lag: {store}: {age}"))

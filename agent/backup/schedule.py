@@ -14,10 +14,13 @@ WHEN = {
     "hourly": "1h",
     "daily": "daily 03:00",
     "weekly": "Sun 04:00",
+    # Often: what waits to be sent is lost with the host.
+    "ship": "5m",
     # Behind the weekly backup, so that it is among what is proved.
     "verify": "Sun 05:00",
 }
-"""When each kind of backup is taken, and all of them are verified, unless somebody says otherwise."""
+"""When each kind of backup is taken, copies are sent and all are verified, unless somebody says otherwise."""
+_STATE = ".local/state/drillyard"
 _MINUTES = {5: "*:0/5", 10: "*:0/10", 15: "*:0/15", 20: "*:0/20", 30: "*:0/30"}
 _HOURS = (1, 2, 3, 4, 6, 8, 12)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -33,10 +36,10 @@ class Every:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done by itself: the commands, one behind the other, and how often.
+    """What is to be done by itself and how often; it is not begun while the one before is still at work.
 
-    Whatever became of the first, the others are done: a disk that is too full for a backup is what pruning
-    helps, and what was taken before has to leave the host.
+    What `then` says is done behind it, whatever became of it: a disk that is too full for a backup is what
+    pruning helps. With `only_after` it is done where the first ended with that exit code alone.
 
     `name` is that of the units, `user` runs them, `folder` is where they run. `env` are variables that the
     commands need; what is secret does not belong there, as everybody may read a unit.
@@ -44,10 +47,12 @@ class Job:
 
     name: str
     title: str
-    commands: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
     every: Every
     user: str
     folder: str
+    then: tuple[str, ...] = ()
+    only_after: int | None = None
     env: tuple[tuple[str, str], ...] = ()
 
 
@@ -101,11 +106,8 @@ def units(job: Job) -> dict[str, str]:
         f"User={job.user}",
         f"WorkingDirectory={job.folder}",
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in job.env),
-        *(
-            # systemd does the last ones where the first has failed, too; the unit has failed all the same.
-            f"{'ExecStopPost' if place else 'ExecStart'}={' '.join(map(_quoted, words))}"
-            for place, words in enumerate(job.commands)
-        ),
+        f"ExecStart={' '.join(map(_quoted, job.command))}",
+        *_behind(job),
         "TimeoutStopSec=infinity",
         "Nice=10",
         "IOSchedulingClass=idle",
@@ -128,12 +130,33 @@ def units(job: Job) -> dict[str, str]:
     return {f"{job.name}.service": "\n".join(lines), f"{job.name}.timer": "\n".join(timer)}
 
 
+def _behind(job: Job) -> list[str]:
+    """Return what systemd does where the first has failed, too; the unit has failed all the same.
+
+    It is one line at most: of several, systemd does none behind one that fails.
+    """
+    if not job.then:
+        return []
+    words = job.then
+    if job.only_after is not None:
+        words = ("/bin/sh", "-c", f'[ "$EXIT_STATUS" != {job.only_after} ] || exec "$@"', "sh", *words)
+    return [f"ExecStopPost={' '.join(map(_quoted, words))}"]
+
+
 def cron_line(job: Job) -> str:
-    """Return the line for /etc/cron.d (with its user); what fails goes to the system's log."""
-    commands = "; ".join(shlex.join(words) for words in job.commands)
+    """Return the line for /etc/cron.d (with its user); what it says goes to the system's log.
+
+    Unlike systemd, cron begins the next one whatever is still at work: a lock keeps it from that.
+    """
+    commands = shlex.join(job.command)
+    if job.then:
+        only = "" if job.only_after is None else f" || [ $? -ne {job.only_after} ] ||"
+        commands += f"{only or ';'} {shlex.join(job.then)}"
     env = "".join(f"{name}={shlex.quote(value)} " for name, value in job.env)
-    line = f"cd {shlex.quote(job.folder)} && {env and f'export {env}&& '}{{ {commands}; }}"
-    logged = f"{{ {line}; }} 2>&1 | logger -t {shlex.quote(job.name)}"
+    lock = f'"$HOME/{_STATE}"/{shlex.quote(f"{job.name}.lock")}'
+    alone = 'flock -n 9 || { echo "not begun: the one before is still at work"; exit 0; }'
+    line = f"cd {shlex.quote(job.folder)} && {env and f'export {env}&& '}{{ {alone}; {commands}; }} 9>>{lock}"
+    logged = f'{{ mkdir -p "$HOME/{_STATE}"; {line}; }} 2>&1 | logger -t {shlex.quote(job.name)}'
     # An unquoted % ends a command in a crontab.
     return f"{job.every.cron} {job.user} {logged.replace('%', chr(92) + '%')}"
 

@@ -11,6 +11,7 @@ import msgspec
 from agent.backup import catalog
 from agent.backup.choose import moment
 from agent.backup.model import Backup, Part
+from agent.backup.sets import line_of
 from agent.backup.store import Store, stores_of
 from agent.backup.verify import fault_of
 from agent.errors import BackupDamaged, DrillyardError, NotFound
@@ -32,6 +33,8 @@ class Shipped:
 def ship(service: Service, name: str = "", to: str = "", again: bool = False) -> Action[tuple[Shipped, ...]]:
     """Have the stores (or the one called `to`) hold every verified backup (or the one called `name`).
 
+    The newest goes first, and before it what it goes on from: without that it is of no use there.
+
     What a store is known to hold is not looked at, unless `again`: then it is checked there once more, and
     sent again where it is missing or damaged. One store that fails does not keep a copy from the others.
 
@@ -42,15 +45,15 @@ def ship(service: Service, name: str = "", to: str = "", again: bool = False) ->
     """
     stores = stores_wanted(service, to)
     known = yield from catalog.read(service)
-    if name:
-        known = (catalog.find(service, known, name),)
+    meant = (catalog.find(service, known, name),) if name else known
+    ordered = {part.id: part for each in meant for part in reversed(line_of(known, each))}
     done: list[Shipped] = []
     failed: list[DrillyardError] = []
     for store in stores:
         wanted = [
             each
-            for each in known
-            if each.verified and not each.fault and (name or again or _due(each, store))
+            for each in ordered.values()
+            if each.verified and not each.fault and (each.id == name or again or _due(each, store))
         ]
         try:
             done += yield from _to(service, store, wanted)

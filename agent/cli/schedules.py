@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.world import roads_of, sources_of
-from agent.errors import Usage
+from agent.errors import NoRoom, Usage
 
 if TYPE_CHECKING:
     from agent.backup.schedule import Every, Job
@@ -69,20 +69,45 @@ def _jobs(command: Namespace, hosts: Sequence[Host]) -> tuple[Job, ...]:
     asked = every(command.every) if command.every else None
     title = f"of the backups of {command.system} by Drillyard"
     jobs = []
-    for kind in (command.kind,) if command.kind else (*_kinds(command, services), "verify", "check"):
-        if kind == "verify":
+    for kind in _wanted(command, services):
+        if kind == "ship":
+            # Apart from taking: a copy that takes hours to arrive holds up no backup.
+            often = (asked if command.kind == "ship" else None) or every(WHEN[kind])
+            jobs.append(_job(command, (kind, f"Copies {title}", often), ("ship",)))
+        elif kind == "verify":
             often = (asked if command.kind else None) or every(WHEN[kind])
-            jobs.append(
-                _job(command, (kind, f"Weekly proof {title}", often), [("verify", ("--all", "--deep"))])
-            )
+            jobs.append(_job(command, (kind, f"Weekly proof {title}", often), ("verify", "--all", "--deep")))
         elif kind == "check":
             often = (asked if command.kind else None) or CHECKS
-            jobs.append(_job(command, (kind, f"Alarm {title}", often), [("check", ())]))
+            jobs.append(_job(command, (kind, f"Alarm {title}", often), ("check",)))
         else:
             often = asked or every(WHEN.get(kind, "1h"))
             what = f"Backups of {command.system} by Drillyard"
-            jobs.append(_job(command, (kind, what, often), _takes(kind, services)))
+            take = ("take", *(("--kind", kind) if kind else ()))
+            jobs.append(
+                _job(command, (kind, what, often), take, _prunes(services), _only_after(kind, services))
+            )
     return tuple(jobs)
+
+
+def _wanted(command: Namespace, services: Sequence[Service]) -> Sequence[str]:
+    """Return which jobs: what takes one kind, or the one that is named, else all that keeps backups in order.
+
+    Raises:
+        NotFound: the system has no such kind, or nowhere to send copies to.
+    """
+    from agent.backup.model import kind_of
+    from agent.backup.ship import stores_wanted
+
+    ships = [service for service in services if "ship_to" in service.settings]
+    if command.kind == "ship" and not ships:
+        stores_wanted(services[0], "")
+    if command.kind in ("ship", "verify", "check"):
+        return (command.kind,)
+    if command.kind:
+        kind_of(services[0], command.kind)
+    kinds = [command.kind] if command.kind else [*_kinds(command, services)]
+    return (*kinds, *(("ship",) if ships else ()), *(() if command.kind else ("verify", "check")))
 
 
 def _kinds(command: Namespace, services: Sequence[Service]) -> Sequence[str]:
@@ -91,52 +116,68 @@ def _kinds(command: Namespace, services: Sequence[Service]) -> Sequence[str]:
     Raises:
         Usage: how often was said of several.
     """
+    tiers = _tiers(services)
+    if tiers and command.every:
+        raise Usage(
+            f"--every says how often one kind is taken; {command.system} has {', '.join(tiers)}.",
+            do="Name one: --kind hourly --every 30m.",
+        )
+    return tiers or ("",)
+
+
+def _tiers(services: Sequence[Service]) -> Sequence[str]:
+    """Return the tiers of a system that has some: those that the policy keeps, else all."""
     from agent.backup.model import dumps_of
     from agent.backup.retention import tiers_of
     from agent.backup.schedule import WHEN
 
     tiered = [kind for kind in WHEN if kind in dumps_of(services[0])[0].DUMPS]
-    if not tiered:
-        return ("",)
-    if command.every:
-        raise Usage(
-            f"--every says how often one kind is taken; {command.system} has {', '.join(tiered)}.",
-            do="Name one: --kind hourly --every 30m.",
-        )
     kept = {kind for service in services for kind in tiers_of(service).kinds}
     return [kind for kind in tiered if kind in kept] or tiered
 
 
-def _takes(kind: str, services: Sequence[Service]) -> list[tuple[str, tuple[str, ...]]]:
-    from agent.backup.model import kind_of
+def _prunes(services: Sequence[Service]) -> tuple[str, ...]:
+    """Return what prunes; what a store lacks is never pruned, so that it waits for no far end."""
+    return ("prune",) if any("keep" in service.settings for service in services) else ()
 
-    if kind:
-        kind_of(services[0], kind)
-    verbs: list[tuple[str, tuple[str, ...]]] = [("take", ("--kind", kind) if kind else ())]
-    # What a store lacks is never pruned, so that comes first: nothing has to wait for a far end that is down.
-    verbs += [("prune", ())] if any("keep" in service.settings for service in services) else []
-    verbs += [("ship", ())] if any("ship_to" in service.settings for service in services) else []
-    return verbs
+
+def _only_after(kind: str, services: Sequence[Service]) -> int | None:
+    """Return behind which exit code alone it is pruned (None = whatever came of the backup).
+
+    To prune is to read all that stays. Where a daily or weekly one does it, an hourly one does only where
+    there was no room.
+    """
+    return NoRoom.exit_code if kind == "hourly" and len(_tiers(services)) > 1 else None
 
 
 def _job(
-    command: Namespace, what: tuple[str, str, Every], verbs: Sequence[tuple[str, tuple[str, ...]]]
+    command: Namespace,
+    what: tuple[str, str, Every],
+    verb: tuple[str, ...],
+    then: tuple[str, ...] = (),
+    only_after: int | None = None,
 ) -> Job:
     from agent.backup.schedule import Job, mailed
 
     kind, title, often = what
     words = [word for source in sources_of(command) for word in ("-i", str(source))]
     words += ["--limit", command.limit] if command.limit else []
-    lines = [(*_program(), "backup", verb, command.system, *more, *words) for verb, more in verbs]
+
+    def line(name: str, *more: str) -> tuple[str, ...]:
+        return (*_program(), "backup", name, command.system, *more, *words)
+
+    first = line(*verb)
     if kind == "check" and command.mail:
-        lines = [mailed(line, command.mail, f"Backups of {command.system}") for line in lines]
+        first = mailed(first, command.mail, f"Backups of {command.system}")
     return Job(
         name=f"drillyard-backup-{command.system}{f'-{kind}' if kind else ''}",
         title=title,
-        commands=tuple(lines),
+        command=first,
         every=often,
         user=getpass.getuser(),
         folder=str(Path.cwd()),
+        then=line(*then) if then else (),
+        only_after=only_after,
     )
 
 

@@ -71,6 +71,16 @@ def test_copies_off_site_follow_the_schedule() -> None:
     assert limits_of(Tiers()).off_site == 26 * HOUR
 
 
+def test_a_copy_without_its_base_is_none() -> None:
+    """Hours arrive, and the large copy that they go on from does not: nothing of them could be restored."""
+    known = order()
+    known[2] = replace(known[2], parent="unified_b")
+    assert judge(known, GUIDE, NOW, ["/far"], 10**9).level == OK
+    known[1] = replace(known[1], shipped={})
+    found = judge(known, GUIDE, NOW, ["/far"], 10**9)
+    assert (found.level, found.reason) == (WARNING, "off-site lag: /far: the newest there is 2 d old")
+
+
 def test_the_inventory_sets_other_limits() -> None:
     """In hours: what it does not name stays as the policy has it."""
     told = said(service(alarm={"hourly": 5, "off_site": 12}), GUIDE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from agent.transport.perform import perform
 JOB = Job(
     name="drillyard-backup-redis",
     title="Backups of redis",
-    commands=(("/opt/d y/drillyard", "backup", "take", "redis", "-i", "50% $off"), ("/bin/true",)),
+    command=("/opt/d y/drillyard", "backup", "take", "redis", "-i", "50% $off"),
+    then=("/bin/true",),
     every=every("15m"),
     user="root",
     folder="/srv/drill yard",
@@ -71,18 +74,41 @@ def test_a_cron_line_runs_as_it_stands(tmp_path: Path) -> None:
     logger = tmp_path / "logger"
     logger.write_text(f'#!/bin/sh\ncat >"{tmp_path}/log"\n')
     logger.chmod(0o755)
-    commands = (
-        ("false",),
-        ("sh", "-c", f'printf "%s" "$1" >"{seen}"', "sh", "50% $off"),
-        ("sh", "-c", "echo no >&2; false"),
-    )
-    job = Job("x", "t", commands, every("5m"), "root", str(tmp_path), (("A", "b c"),))
-    fields = cron_line(job).split(" ", 6)
-    assert fields[:6] == ["*/5", "*", "*", "*", "*", "root"]
-    line = fields[6].replace("\\%", "%")
-    subprocess.run(["sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+    first = ("sh", "-c", "echo no >&2; exit 3")
+    then = ("sh", "-c", f'printf "%s" "$1" >"{seen}"', "sh", "50% $off")
+    job = Job("x", "t", first, every("5m"), "root", str(tmp_path), then, env=(("A", "b c"),))
+    assert cron_line(job).split(" ", 6)[:6] == ["*/5", "*", "*", "*", "*", "root"]
+    run(job, tmp_path)
     assert seen.read_text() == "50% $off"
     assert (tmp_path / "log").read_text() == "no\n"
+    seen.unlink()
+    run(replace(job, only_after=41), tmp_path)
+    assert not seen.exists()
+    run(replace(job, only_after=3), tmp_path)
+    assert seen.exists()
+
+
+def run(job: Job, folder: Path) -> None:
+    """Have a shell do what cron would."""
+    line = cron_line(job).split(" ", 6)[6].replace("\\%", "%")
+    env = {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
+    subprocess.run(["sh", "-c", line], env=env, check=True)
+
+
+def test_cron_begins_none_while_one_is_at_work(tmp_path: Path) -> None:
+    """As systemd does not: a copy of hours is not sent a second time beside itself, and the log says so."""
+    (tmp_path / "logger").write_text(f'#!/bin/sh\ncat >>"{tmp_path}/log"\n')
+    (tmp_path / "logger").chmod(0o755)
+    job = Job("a b", "t", ("sh", "-c", f"echo done >>{tmp_path}/seen"), every("5m"), "root", str(tmp_path))
+    run(job, tmp_path)
+    (lock,) = tmp_path.glob(".local/state/drillyard/*.lock")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        run(job, tmp_path)
+        assert (tmp_path / "seen").read_text() == "done\n"
+        assert "still at work" in (tmp_path / "log").read_text()
+    run(job, tmp_path)
+    assert (tmp_path / "seen").read_text() == "done\ndone\n"
 
 
 def test_installed_as_root_and_not() -> None:
