@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from agent.backup.sets import line_of, missing
 from agent.backup.ship import folder_there, name_there
 from agent.backup.store import Store, stores_of
 from agent.backup.take import room
+from agent.backup.verify import fault_in_file
 from agent.errors import DrillyardError, NoBackup, StepFailed
 from agent.inventory.model import Service
 from agent.transport.ask import Action, Clock, Done, Note, Sh
@@ -44,6 +45,8 @@ umask 027
 mkdir -p "${1%/*}"
 """
 
+_HOURS = 4 * 3600.0
+
 
 def fetch(
     service: Service, required: bool = True, origin: str = "", store: str = ""
@@ -51,7 +54,8 @@ def fetch(
     """Bring the newest verified backup of this host (or of `origin`) here, and enter it in the history.
 
     The stores are asked for what they hold; one that does not answer is passed over, with a note. With
-    `store` only those whose name begins so are asked, such as `s3://`.
+    `store` only those whose name begins so are asked, such as `s3://`. What has arrived before is not brought
+    once more.
 
     Raises:
         NoBackup: no store has one that arrives whole, and it is `required`.
@@ -118,10 +122,22 @@ def _bring_line(service: Service, held: Sequence[Backup], backup: Backup, store:
             f"{service.host}: expected {store.name} to hold what {backup.id} needs, found: {lacks}."
         )
     line = line_of(held, backup)
-    yield from room(service, sum(each.total for each in line))
+    lacking: dict[str, int] = {}
+    for part in (_here(service, each, part, store) for each in line for part in each.files):
+        # It may be here by a run that was broken off, or for another backup that goes on from the same.
+        if (yield from fault_in_file(part)):
+            lacking[part.path] = part.bytes
+    yield from room(service, sum(lacking.values()))
     for each in reversed(line):
-        here = yield from _bring(service, each, store)
+        here = yield from _bring(service, each, store, lacking)
     return here
+
+
+def _here(service: Service, backup: Backup, part: Part, store: Store) -> Part:
+    """Return a file of a backup as it lies here once it has been brought."""
+    name = name_in(backup, part, store)
+    path = f"{volume(service)}/{name}" if backup.parts else f"{volume(service)}/{service.system}/{name}"
+    return replace(part, path=path)
 
 
 def name_in(backup: Backup, part: Part, store: Store) -> str:
@@ -139,12 +155,14 @@ def name_in(backup: Backup, part: Part, store: Store) -> str:
     return name
 
 
-def _bring(service: Service, backup: Backup, store: Store) -> Action[Backup]:
+def _bring(service: Service, backup: Backup, store: Store, lacking: Collection[str]) -> Action[Backup]:
     arrived = []
     for part in backup.files:
-        name = name_in(backup, part, store)
-        path = f"{volume(service)}/{name}" if backup.parts else f"{volume(service)}/{service.system}/{name}"
-        there = f"{folder_there(store, backup.system, backup.host)}/{name}"
+        arrived.append(_here(service, backup, part, store))
+        path, there = arrived[-1].path, name_in(backup, part, store)
+        there = f"{folder_there(store, backup.system, backup.host)}/{there}"
+        if path not in lacking:
+            continue
         yield Sh(_THERE, path, script=True, sudo=True, changes=f"makes the folder of {path}", again="safe")
         yield store.receive(there, f"{path}.partial", part.sha256)
         yield Sh(
@@ -153,10 +171,9 @@ def _bring(service: Service, backup: Backup, store: Store) -> Action[Backup]:
             sudo=True,
             changes=f"gives {path} its name",
             again="safe",
-            timeout=1800,
+            timeout=_HOURS,
             supposing=Done(0),
         )
-        arrived.append(Part(path, part.bytes, part.sha256))
     *parts, last = arrived
     here = replace(backup, host=service.host, path=last.path, parts=tuple(parts))
     yield from catalog.record(service, here)

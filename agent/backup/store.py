@@ -53,6 +53,17 @@ _REMOVE = """\
 set -eu
 for path; do rm -f -- "$path"; done
 """
+# What came stays, and is gone on with; a disk that is full, or a wrong key, is no reason to come again.
+_AGAIN = """\
+# bring a file here, also where the line breaks in between
+for pause in 2 10 30 60 -; do
+  "$@" && exit 0
+  code=$?
+  case $code in 10 | 12 | 30 | 35 | 255) ;; *) exit "$code" ;; esac
+  [ "$pause" = - ] || sleep "$pause"
+done
+exit "$code"
+"""
 _FOLDER = """\
 # the folder it goes to
 set -eu
@@ -218,9 +229,10 @@ class OverSsh:
         return self._rsync(source, f"{self.target}:{to}", what, *bound)
 
     def receive(self, path: str, into: str, sha256: str = "") -> Sh:
-        """Copy with rsync."""
+        """Copy with rsync; where the line breaks it goes on from there."""
         del sha256
-        return self._rsync(f"{self.target}:{path}", into, f"copies {self.target}:{path} to {into}")
+        what = f"copies {self.target}:{path} to {into}"
+        return self._rsync(f"{self.target}:{path}", into, what, first=(_AGAIN,))
 
     def checksum(self, path: str, supposing: str = "none") -> Sh:
         """Read it whole, there."""
@@ -255,10 +267,12 @@ class OverSsh:
             **{"timeout": 120.0, **more},
         )
 
-    def _rsync(self, source: str, to: str, what: str, *bound: str) -> Sh:
+    def _rsync(self, source: str, to: str, what: str, *bound: str, first: tuple[str, ...] = ()) -> Sh:
         return Sh(
-            *("rsync", "--protect-args", "--partial", "--inplace", "--chmod=F640", "--timeout=300", *bound),
+            *(*first, "rsync", "--protect-args", "--partial", "--inplace", "--chmod=F640"),
+            *("--timeout=300", *bound),
             *("-e", shlex.join(self._ssh), source, to),
+            script=bool(first),
             sudo=True,
             changes=what,
             again="safe",

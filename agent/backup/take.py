@@ -73,7 +73,7 @@ def take(service: Service, kind: str = "") -> Action[Backup]:
         sudo=True,
         changes=f"gives {path} its name and checksum",
         again="safe",
-        timeout=1800,
+        timeout=4 * 3600.0,
         supposing=Done(0, b"unknown\n0\n"),
     )
     digest, size = done.text.split()

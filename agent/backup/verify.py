@@ -23,6 +23,8 @@ sha256sum "$1" | cut -d' ' -f1
 cut -d' ' -f1 "$1.sha256" 2>/dev/null || echo none
 """
 
+_HOURS = 4 * 3600.0
+
 
 def verify(service: Service, name: str = "", depth: Depth = "restored") -> Action[Backup]:
     """Verify a backup (the newest where `name` is empty) as deep as asked; what was found enters the history.
@@ -153,7 +155,7 @@ def named(service: Service, name: str) -> Action[Backup]:
 def fault_of(backup: Backup) -> Action[str]:
     """Return what is wrong with a backup's files by their sizes and checksums; empty where nothing is."""
     for part in backup.files:
-        wrong = yield from _fault_in_file(part)
+        wrong = yield from fault_in_file(part)
         if wrong:
             return wrong if part.path == backup.path else f"{part.path.rpartition('/')[2]}: {wrong}"
     return ""
@@ -172,8 +174,9 @@ def fault_with_line(known: Iterable[Backup], backup: Backup) -> Action[str]:
     return ""
 
 
-def _fault_in_file(part: Part) -> Action[str]:
-    done: Done = yield Sh(_SUMS, part.path, script=True, sudo=True, timeout=1800)
+def fault_in_file(part: Part) -> Action[str]:
+    """Return what is wrong with one file of a backup by its size, its sum and its sidecar."""
+    done: Done = yield Sh(_SUMS, part.path, script=True, sudo=True, timeout=_HOURS)
     words = done.text.split()
     if words[:1] == ["missing"]:
         return f"{part.path} is not there"

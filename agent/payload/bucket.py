@@ -17,7 +17,9 @@ from agent.payload.gently import Pace
 from agent.payload.pieces import Piece, md5_of, pieces_of, sums
 
 _BLOCK = 1 << 20
-_TRIES = 3
+# Times in a row that nothing comes, each after twice the wait: a minute, beside what botocore waits itself.
+_TRIES = 7
+_LONGEST = 30.0
 _LOOPBACK = re.compile(r"http://(127\.|localhost[:/]?|\[::1\])")
 # So answers a bucket that has none, an endpoint that knows none, one where this key may not ask, and rclone
 # where no upload is under way.
@@ -26,6 +28,8 @@ _HIDDEN = (
     *("NotImplemented", "MethodNotAllowed", "AccessDenied"),
 )
 _NOT_THERE = ("NoSuchKey", "404", "NotFound", "NoSuchVersion")
+
+_BUSY = ("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "TooManyRequests", "429")
 
 Spec = dict[str, Any]
 
@@ -177,28 +181,64 @@ def _read(client: Any, spec: Spec, versions: list[str], into: Path | None) -> It
     place = {"Bucket": spec["bucket"], "Key": spec["key"]}
     for version in versions:
         wanted = {"VersionId": version} if version else {}
-        for left in reversed(range(_TRIES)):
-            try:
-                yield version, _copied(client, {**place, **wanted}, into, spec.get("rate", 0))
-            except Exception as error:
-                if _code(error) in _NOT_THERE:
-                    break
-                if not left or _code(error):
-                    raise
-            else:
-                break
+        try:
+            yield version, _copied(client, {**place, **wanted}, into, spec.get("rate", 0))
+        except Exception as error:
+            if _code(error) not in _NOT_THERE:
+                raise
 
 
 def _copied(client: Any, wanted: Spec, into: Path | None, rate: float) -> str:
-    body = client.get_object(**wanted)["Body"]
     total, pace = hashlib.sha256(), Pace(rate)
     os.umask(0o027)
     with Path(into or os.devnull).open("wb") as file:
-        while block := body.read(_BLOCK):
+        for block in _blocks(client, wanted):
             total.update(block)
             file.write(block)
             pace.passed(len(block))
     return total.hexdigest()
+
+
+def _blocks(client: Any, wanted: Spec) -> Iterator[bytes]:
+    """Yield what an object holds; where the line breaks, or the bucket holds us back, from there on."""
+    body, at, whole, vain = None, 0, -1, 0
+    while at != whole:
+        try:
+            if body is None:
+                body, length = _from(client, wanted, at)
+                whole = at + length
+            block = body.read(_BLOCK)
+        except Exception as error:
+            vain += 1
+            if vain == _TRIES or not _passing(error):
+                raise
+            body = None
+            time.sleep(min(_LONGEST, 2.0 ** (vain - 1)))
+            continue
+        if block:
+            vain, at = 0, at + len(block)
+            yield block
+        elif at != whole:
+            raise Refuse(f"expected {whole} bytes of {wanted['Key']}, found that it ends after {at}")
+
+
+def _from(client: Any, wanted: Spec, at: int) -> tuple[Any, int]:
+    """Return what an object holds from a byte on, and how many bytes that are."""
+    answer = client.get_object(**wanted, **({"Range": f"bytes={at}-"} if at else {}))
+    body, length, skipped = answer["Body"], int(answer["ContentLength"]), 0
+    if at and "ContentRange" not in answer:
+        # An endpoint that knows no ranges begins anew.
+        while skipped < at and (block := body.read(min(_BLOCK, at - skipped))):
+            skipped += len(block)
+    return body, length - skipped
+
+
+def _passing(error: Exception) -> bool:
+    """Return whether an error is one of the line, or says to come again later."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+    busy = _code(error) in _BUSY or _status(error) >= 500
+    return busy or isinstance(error, HTTPClientError | IncompleteReadError | OSError)
 
 
 def _write(client: Any, spec: Spec) -> str:

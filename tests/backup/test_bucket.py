@@ -8,11 +8,16 @@ import itertools
 import json
 import os
 import re
+import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -165,6 +170,62 @@ def test_a_large_one_goes_in_pieces_and_goes_on_where_it_was_broken_off(
         assert here.do(send_and_sum(to)) == (total, total)
     left = client.list_multipart_uploads(Bucket=name).get("Uploads", [])
     assert [each["UploadId"] for each in left] == []
+
+
+def test_what_breaks_off_on_its_way_back_goes_on_from_there(
+    here: Here, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """A line that breaks every two megabytes brings five all the same, and reads them back, too."""
+    name = endpoint.bucket(next(_names))
+    content = os.urandom(5 << 20)
+    endpoint.client().put_object(Bucket=name, Key="copies/large", Body=content)
+    with breaking(endpoint, after=2 << 20) as (broken, cuts):
+        told = settings(broken, name, tmp_path)
+        (store,) = stores_of(Service("redis", "here", "systemd", "u", told))
+
+        def bring() -> Iterator[Any]:
+            yield store.receive("copies/large", str(tmp_path / "back"), hashlib.sha256(content).hexdigest())
+            return (yield store.checksum("copies/large")).text  # type: ignore[misc]
+
+        assert here.do(bring()) == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / "back").read_bytes() == content
+    assert len(cuts) >= 4
+
+
+@contextmanager
+def breaking(endpoint: Endpoint, after: int) -> Iterator[tuple[Endpoint, list[int]]]:
+    """The endpoint behind a line of which each connection ends after so many bytes of answers."""
+    where = urlsplit(endpoint.url)
+    cuts: list[int] = []
+
+    class Line(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((where.hostname or "", where.port or 80)) as far:
+                ended = threading.Thread(target=self._sent, args=(far,), daemon=True)
+                ended.start()
+                left = after
+                while left and (block := far.recv(min(left, 65536))):
+                    self.request.sendall(block)
+                    left -= len(block)
+                if not left:
+                    cuts.append(after)
+                with suppress(OSError):
+                    self.request.shutdown(socket.SHUT_RDWR)
+
+        def _sent(self, far: socket.socket) -> None:
+            with suppress(OSError):
+                while block := self.request.recv(65536):
+                    far.sendall(block)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield replace(endpoint, url=f"http://127.0.0.1:{server.server_address[1]}"), cuts
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_what_was_written_over_with_a_stolen_key_is_still_found(

@@ -176,6 +176,23 @@ def catalog_copy(here: Here, service: Service, backup: Backup) -> Backup:
     return copy
 
 
+def test_what_breaks_off_on_its_way_back_is_gone_on_with(tmp_path: Path) -> None:
+    """rsync ends with 12 where the line broke, and comes again; with 11 the disk is full, and it does not."""
+    (tmp_path / "rsync").write_text(
+        f"#!/bin/sh\necho x >>{tmp_path}/tries\nexit $(head -n1 {tmp_path}/codes)\n"
+    )
+    (tmp_path / "rsync").chmod(0o755)
+    for codes, tries, ended in (("12", 2, 0), ("11", 1, 11)):
+        (tmp_path / "codes").write_text(f"{codes}\n")
+        (tmp_path / "tries").write_text("")
+        ask = OverSsh("backup@far", "/copies").receive("/copies/a", str(tmp_path / "a"))
+        assert ask.script
+        script = ask.argv[0].replace("code=$?", f"code=$?; [ $code = 11 ] || echo 0 >{tmp_path}/codes")
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        done = subprocess.run(["sh", "-c", script, "sh", *ask.argv[1:]], env=env, check=False)
+        assert (done.returncode, (tmp_path / "tries").read_text().count("x")) == (ended, tries)
+
+
 def test_stores_are_read_from_the_inventory() -> None:
     """Folders and SSH targets; anything else is refused with its place."""
     service = Service("redis", "r1", "systemd", "u", {"ship_to": ["/mnt/a/", "backup@dr1:/srv/b"]})
