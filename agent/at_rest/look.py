@@ -121,7 +121,7 @@ def prove(data: AtRest) -> Action[Look]:
 
 def _seen(data: AtRest, copy: Named | None, most: int) -> Action[Look]:
     told = {"against": copy.id if copy else "", "most": most}
-    found = yield from data.run("look_data", told, timeout=1800)
+    found = yield from data.run("look_data", told)
     for sentence in found.get("notes", ()):
         yield Note(f"{data.host}: {sentence}")
     elements: dict[str, dict[str, Any]] = found["elements"]

@@ -35,6 +35,7 @@ _SET = (
     "gate",
     "kept_set",
     "waiting",
+    "telling",
     "take_set",
 )
 _NEEDS = {
@@ -58,8 +59,8 @@ _NEEDS = {
     "log_copy": (*_READING, "scratch", "log_copy"),
     "sweep": ("kept_cli", "waits", "sweep"),
     "sample": ("kept_cli", "sample"),
-    "data_facts": ("visit", "data_facts"),
-    "data_mend": ("visit", "data_facts", "data_mend"),
+    "data_facts": ("telling", "visit", "data_facts"),
+    "data_mend": ("telling", "visit", "data_facts", "data_mend"),
 }
 
 

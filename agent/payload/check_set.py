@@ -17,6 +17,7 @@ from agent.payload.durable import Refuse
 from agent.payload.gently import step_back
 from agent.payload.kept_set import KeptSet, Place, chain, faults
 from agent.payload.take_set import contents
+from agent.payload.telling import tell
 from agent.payload.unfold import apart, differs, needs, unfold
 from agent.payload.united import Link
 
@@ -148,7 +149,7 @@ def main(argv: list[str]) -> int:
     spec = json.loads(argv[0])
     step_back(spec.get("nice", 10), spec.get("io", ""))
     try:
-        json.dump(check(spec), sys.stdout)
+        tell(check(spec))
     except (Refuse, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agent.payload.telling import tell
 from agent.payload.visit import visit
 
 _SHOWN = 5
@@ -116,7 +117,7 @@ def size(folder: Path) -> int:
 
 def main(argv: list[str]) -> int:
     """Print the facts as JSON."""
-    print(json.dumps(facts(json.loads(argv[0]))))  # noqa: T201 - its answer
+    tell(facts(json.loads(argv[0])))
     return 0
 
 

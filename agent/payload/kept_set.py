@@ -118,7 +118,8 @@ class KeptSet:
         """The manifest's text."""
         told = {"version": VERSION, **self.__dict__}
         told["parts"] = {name: part.__dict__ for name, part in self.parts.items()}
-        return json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
+        # A name that is not UTF-8 keeps its very bytes: JSON has an escape for each of them.
+        return json.dumps(told, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def bond_of(kept: KeptSet, link: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ from agent.payload import durable
 from agent.payload.durable import Refuse
 from agent.payload.kept_set import Place, load
 from agent.payload.take_set import summary
+from agent.payload.telling import tell
 
 
 def listed(spec: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def listed(spec: dict[str, Any]) -> dict[str, Any]:
 def main(argv: list[str]) -> int:
     """Do what the JSON in the first argument says; 0, or 1 with a sentence on standard error."""
     try:
-        json.dump(listed(json.loads(argv[0])), sys.stdout)
+        tell(listed(json.loads(argv[0])))
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 1

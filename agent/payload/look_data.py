@@ -25,6 +25,7 @@ from agent.payload import durable, hnsw, rows, united, vectors
 from agent.payload.durable import Refuse
 from agent.payload.gate import paused
 from agent.payload.kept_set import KeptSet, Place, chain, load
+from agent.payload.telling import tell
 from agent.payload.unfold import needs, unfold
 from agent.payload.united import Link
 
@@ -299,7 +300,7 @@ def main(argv: list[str]) -> int:
     os.nice(5)
     os.umask(0o027)
     try:
-        json.dump(look(json.loads(argv[0])), sys.stdout)
+        tell(look(json.loads(argv[0])))
     except (Refuse, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1

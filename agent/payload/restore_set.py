@@ -23,6 +23,7 @@ from agent.payload.kept_set import KeptSet, Place, chain, faults
 from agent.payload.owner import folder_of, ids
 from agent.payload.swap import finish, pending, swap
 from agent.payload.take_set import contents
+from agent.payload.telling import tell
 from agent.payload.unfold import apart, differs, needs, unfold, vouched
 from agent.payload.united import Link
 from agent.payload.waiting import back
@@ -151,7 +152,7 @@ def main(argv: list[str]) -> int:
     """Do what the JSON in the first argument says; 0, or 1 with a sentence on standard error."""
     os.umask(0o027)
     try:
-        json.dump(restore(json.loads(argv[0])), sys.stdout)
+        tell(restore(json.loads(argv[0])))
     except (Refuse, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -25,6 +25,7 @@ from agent.payload.durable import Refuse
 from agent.payload.kept_set import KeptSet, Place, load
 from agent.payload.owner import folder_of, ids
 from agent.payload.swap import finish, swap
+from agent.payload.telling import tell
 from agent.payload.united import Link
 
 _WORK = ".drillyard-mending"
@@ -146,10 +147,11 @@ def _sum(kept: KeptSet, name: str) -> str:
 
 def _archive(place: Place, kept: KeptSet, name: str) -> Path:
     """Return the archive that holds a file of a set: an increment has only what its parent had not."""
-    said = kept.parts["files"].holds["files"][name]
+    total = _sum(kept, name)
     while kept.parent:
         before = load(place, kept.parent)
-        if before.parts["files"].holds["files"].get(name) != said:
+        # Whatever its time: content that the parent had was not written again.
+        if _sum(before, name) != total:
             break
         kept = before
     return place.backups / kept.parts["files"].path
@@ -281,5 +283,5 @@ def main(argv: list[str]) -> int:
     except (Refuse, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    json.dump(found, sys.stdout)
+    tell(found)
     return 0

@@ -26,6 +26,7 @@ from agent.payload.owner import folder_of
 from agent.payload.restore_set import own, present
 from agent.payload.shipper import end, processes
 from agent.payload.swap import finish, pending, swap
+from agent.payload.telling import tell
 from agent.payload.unfold import differs, needs, unfold, vouched
 from agent.payload.united import Link
 
@@ -176,5 +177,5 @@ def main(argv: list[str]) -> int:
     except (Refuse, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    json.dump(found, sys.stdout)
+    tell(found)
     return 0

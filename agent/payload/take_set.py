@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -24,6 +24,7 @@ from agent.payload.durable import Refuse
 from agent.payload.gate import paused
 from agent.payload.gently import step_back
 from agent.payload.kept_set import FULL, INCREMENT, KeptSet, Part, Place, bond_of, load, manifest, path_of
+from agent.payload.telling import tell
 from agent.payload.united import Link
 
 _STAGE = ".drillyard-taking"
@@ -39,7 +40,7 @@ class Order:
 
     `seal_to` are the public keys it is sealed for (none = it lies in the clear). `nice` and `io` are how far
     it steps back behind others once the application writes again. `queue` is the folder of accepted uploads
-    that wait ("" = there is none).
+    that wait ("" = there is none). `began` is when it was asked for, by the clock that only goes forward.
     """
 
     place: Place
@@ -53,6 +54,7 @@ class Order:
     nice: int = 0
     io: str = ""
     queue: str = ""
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def form(self) -> str:
@@ -62,8 +64,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Instant:
-    """The copies of one instant in the staging folders, and how long the application was held for them."""
+    """The copies of one instant in the staging folders, and how long the application was held for them.
 
+    `at` is that instant (seconds since 1970), by the clock of whoever asked for it.
+    """
+
+    at: float
     copies: dict[str, Path]
     files: dict[str, tuple[int, int]]
     waiting: dict[str, tuple[int, int]]
@@ -90,7 +96,13 @@ def take(spec: dict[str, Any]) -> dict[str, Any]:
             durable.scratch(place.backups / _STAGE) as stage,
             durable.scratch(place.data / _STAGE) as links,
         ):
-            return _kept(order, _instant(order, stage, links), links)
+            instant = _instant(order, stage, links)
+            try:
+                return _kept(order, instant, links)
+            except BaseException:
+                # What was written of it may be what fills the disk.
+                _sweep(place)
+                raise
 
 
 def _kept(order: Order, instant: Instant, links: Path) -> dict[str, Any]:
@@ -107,7 +119,7 @@ def _kept(order: Order, instant: Instant, links: Path) -> dict[str, Any]:
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     now = _sound(instant.copies)
-    holds, seen = _written(order, instant.copies, now, partials)
+    holds, seen = _written(order, instant, now, partials)
     if place.files:
         holds["files"] = _files(order, instant, links, partials["files"])
     parts: dict[str, Part] = {}
@@ -119,7 +131,7 @@ def _kept(order: Order, instant: Instant, links: Path) -> dict[str, Any]:
     kept = KeptSet(
         id=name,
         kind=order.kind,
-        taken=order.now,
+        taken=instant.at,
         parent=order.parent.id if order.parent else "",
         parts=parts,
         united=_apart(seen, holds),
@@ -221,7 +233,9 @@ def _room(order: Order) -> None:
         live = place.live(element)
         if element == "files":
             known = order.parent.parts["files"].holds["files"] if order.parent else {}
-            needs += sum(size for name, (size, _) in _listed(live).items() if name not in known)
+            needs += sum(
+                size for name, (size, _) in _listed(live).items() if known.get(name, [-1])[0] != size
+            )
             needs += sum(size for size, _ in _listed(place.data / order.queue).values()) if order.queue else 0
         elif not place.database_of(element).is_file():
             raise Refuse(f"expected {place.database_of(element)}, found no such file; nothing was taken")
@@ -235,6 +249,7 @@ def _instant(order: Order, stage: Path, links: Path) -> Instant:
     with ExitStack() as stack:
         with paused(place.data, order.within):
             began = time.monotonic()
+            at = order.now + began - order.began
             if place.database:
                 source = stack.enter_context(rows.opened(place.live("sqlite"), still=False))
                 # From here on this connection sees this instant, however long its copy takes.
@@ -254,7 +269,7 @@ def _instant(order: Order, stage: Path, links: Path) -> Instant:
         if place.database:
             copies["sqlite"] = stage / place.database
             _copied(source, copies["sqlite"])
-    return Instant(copies, files, waiting, held)
+    return Instant(at, copies, files, waiting, held)
 
 
 def _copied(source: sqlite3.Connection, into: Path) -> None:
@@ -314,15 +329,16 @@ def _unsound(element: str, copy: Path) -> str:
 
 
 def _written(
-    order: Order, copies: dict[str, Path], now: dict[str, pages.Pages], partials: dict[str, Path]
+    order: Order, instant: Instant, now: dict[str, pages.Pages], partials: dict[str, Path]
 ) -> tuple[dict[str, dict[str, Any]], Seen]:
     """Write the databases' files, and read beside it what they hold, and what of it belongs together."""
     holds: dict[str, dict[str, Any]] = {}
+    copies = instant.copies
     known, ids = None, None
     with ThreadPoolExecutor(1) as beside:
         written = [
-            beside.submit(_database, order, element, copy, now[element], partials[element])
-            for element, copy in copies.items()
+            beside.submit(_database, order, instant, element, now[element], partials[element])
+            for element in copies
         ]
         if "sqlite" in copies:
             with rows.opened(copies["sqlite"]) as database:
@@ -338,8 +354,8 @@ def _written(
     return holds, (known, ids)
 
 
-def _database(order: Order, element: str, copy: Path, now: pages.Pages, partial: Path) -> None:
-    taken = int(order.now)
+def _database(order: Order, instant: Instant, element: str, now: pages.Pages, partial: Path) -> None:
+    copy, taken = instant.copies[element], int(instant.at)
     with tarball.zipped(partial, order.level, taken, order.seal_to) as out:
         if order.parent:
             part = order.parent.parts[element]
@@ -359,18 +375,35 @@ def _database(order: Order, element: str, copy: Path, now: pages.Pages, partial:
 
 def _files(order: Order, instant: Instant, links: Path, partial: Path) -> dict[str, Any]:
     """Write the files that the parent does not have, and what waits; return all with size, time, SHA-256."""
-    known = order.parent.parts["files"].holds["files"] if order.parent else {}
-    held: dict[str, list[Any]] = {}
+    held = _held_before(order, instant, links)
+    needs = sum(size for name, (size, _) in instant.files.items() if name not in held)
+    needs += sum(size for size, _ in instant.waiting.values())
+    durable.room(order.place.backups, needs, "a backup")
     waiting: dict[str, list[Any]] = {}
-    with tarball.zipped(partial, 1, int(order.now), order.seal_to) as out, tarball.writing(out) as tar:
-        for name, (size, changed) in sorted(instant.files.items()):
-            same = known.get(name, [])[:2] == [size, changed]
-            told = f"{order.place.files}/{name}"
-            held[name] = known[name] if same else tarball.added(tar, links / _FILES / name, told, changed)
+    with tarball.zipped(partial, 1, int(instant.at), order.seal_to) as out, tarball.writing(out) as tar:
+        for name, (_, changed) in sorted(instant.files.items()):
+            if name not in held:
+                told = f"{order.place.files}/{name}"
+                held[name] = tarball.added(tar, links / _FILES / name, told, changed)
         for name, (_, changed) in sorted(instant.waiting.items()):
             told = f"{order.queue}/{name}"
             waiting[told] = tarball.added(tar, links / _WAITING / name, told, changed)
     return {"files": held, **({"waiting": waiting} if waiting else {})}
+
+
+def _held_before(order: Order, instant: Instant, links: Path) -> dict[str, list[Any]]:
+    """Return size, time and SHA-256 of each file that the parent's line has already.
+
+    A file that has another time is read: after a restore all of them do, and are what they were.
+    """
+    known = order.parent.parts["files"].holds["files"] if order.parent else {}
+    held: dict[str, list[Any]] = {}
+    for name, (size, changed) in instant.files.items():
+        before = known.get(name, [-1, 0, ""])
+        same = before[:2] == [size, changed]
+        if same or (before[0] == size and durable.digest(links / _FILES / name) == before[2]):
+            held[name] = [size, changed, before[2]]
+    return held
 
 
 def _apart(seen: Seen, holds: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
@@ -385,7 +418,7 @@ def main(argv: list[str]) -> int:
     """Do what the JSON in the first argument says; 0, or 1 with a sentence on standard error."""
     os.umask(0o027)
     try:
-        json.dump(take(json.loads(argv[0])), sys.stdout)
+        tell(take(json.loads(argv[0])))
     except (Refuse, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1

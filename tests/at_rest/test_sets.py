@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -203,12 +208,151 @@ def test_room_is_looked_for_first(shelf: Shelf, tmp_path: Path) -> None:
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_an_increment_after_a_restore_is_small(shelf: Shelf) -> None:
+    """What was restored has other times: it is read, found to be the same, and not copied once more.
+
+    A file that was lost is found where it was written, in the set before.
+    """
+    for number in range(3):
+        shelf.library.upload(f"large{number}", os.urandom(200_000))
+    first = shelf.take()
+    restore(shelf, first)
+    after = shelf.take("hourly")
+    assert after.parent == first.id
+    assert after.total < 50_000, [(part.path, part.bytes) for part in after.parts]
+    state = shelf.library.state()
+    for path in list(shelf.library.files.iterdir()):
+        path.unlink()
+    found = shelf.do(refserver.fetch_files(Refserver.of(shelf.service), [after, first]))
+    assert (found.restored, found.lost) == (33, ())
+    assert shelf.library.state() == state
+
+
+def test_a_file_that_only_kept_its_size_is_copied(shelf: Shelf) -> None:
+    """Other content under the same name and size is new, whatever its time."""
+    shelf.take()
+    path = min(shelf.library.files.iterdir())
+    other = bytes(len(path.read_bytes()))
+    path.write_bytes(other)
+    second = shelf.take("hourly", depth=None)
+    assert "file of other content" in json.dumps(manifest(shelf, second)["united"]).replace("_", " ")
+    assert shelf.do(actions.verify(shelf.service, second.id)).verified is not None
+    restore(shelf, second)
+    assert path.read_bytes() == other
+
+
+def test_room_is_looked_for_where_files_changed_in_place(shelf: Shelf, tmp_path: Path) -> None:
+    """Files that are no larger than they were, and other ones: they need room too, or the disk was filled."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "none", str(small)], check=True)
+    try:
+        shelf.service.settings["backup_dir"] = str(small)  # type: ignore[index]
+        shelf.library.upload("large", os.urandom(7_000_000))
+        first = shelf.take()
+        facts = os.statvfs(small)
+        (small / "others").write_bytes(bytes(facts.f_bavail * facts.f_frsize - (68 << 20)))
+        large = max(shelf.library.files.iterdir(), key=lambda path: path.stat().st_size)
+        content = large.read_bytes()
+        large.write_bytes(os.urandom(7_000_000))
+        with pytest.raises(NoRoom, match="a reserve"):
+            shelf.take("hourly")
+        assert not list(small.rglob("*incremental*.gz")) + list(small.rglob("*.partial"))
+        large.write_bytes(content)
+        assert shelf.take("hourly", "checksum").parent == first.id
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_name_that_is_not_utf8_keeps_nothing_from_being_taken(shelf: Shelf) -> None:
+    """A file that came from a Windows machine, its name in CP949: it is taken, restored, and named."""
+    windows = shelf.library.files / os.fsdecode("한글 논문.pdf".encode("cp949"))
+    korean = shelf.library.files / "한글 논문.pdf"
+    korean.write_bytes(b"%PDF utf-8")
+    windows.write_bytes(b"%PDF cp949")
+    backup = shelf.take()
+    assert backup.verified is not None
+    later = shelf.take("hourly")
+    assert later.verified is not None
+    look = shelf.do(refserver.inspect(Refserver.of(shelf.service)))
+    assert len(look.apart["file_without_row"]) == 2
+    windows.unlink()
+    korean.unlink()
+    restore(shelf, later)
+    assert korean.read_bytes() == b"%PDF utf-8"
+    assert windows.read_bytes() == b"%PDF cp949"
+
+
+def test_it_is_of_the_moment_at_which_writing_paused(shelf: Shelf) -> None:
+    """What was written while it waited for its turn is in it, so that it is no backup from before that."""
+    with ThreadPoolExecutor(1) as beside, (shelf.library.data / ".gate").open() as gate:
+        fcntl.flock(gate, fcntl.LOCK_SH)
+        taken = beside.submit(shelf.take)
+        while not (shelf.library.data / ".quiesce").exists():
+            assert not taken.done()
+        began = time.monotonic()
+        (shelf.library.files / "late.pdf").write_bytes(b"%PDF late")
+        held = time.monotonic() - began
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        told = manifest(shelf, taken.result())
+    assert "late.pdf" in told["parts"]["files"]["holds"]["files"]
+    assert told["taken"] - shelf.now > held
+
+
+def test_what_a_failed_one_wrote_goes_at_once(shelf: Shelf) -> None:
+    """It fails behind its first file: nothing of it stays, also where no other one follows."""
+    shelf.take()
+    before = {path for path in shelf.backups.rglob("*") if path.suffix != ".pages"}
+    # The name of its last file is taken, as by a person's copy.
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.localtime(shelf.now + 3600))
+    (shelf.backups / "pdfs/incremental").mkdir()
+    taken = shelf.backups / f"pdfs/incremental/pdfs_{stamp}_incremental.tar.gz"
+    taken.symlink_to("nowhere")
+    with pytest.raises(StepFailed, match="not to be there yet"):
+        shelf.take("hourly")
+    taken.unlink(missing_ok=True)
+    assert {*shelf.backups.rglob("*.gz*"), *shelf.backups.rglob("*.partial")} <= before
+
+
+def manifest(shelf: Shelf, backup: Backup) -> Any:
+    """Return what it says of itself."""
+    return json.loads((shelf.backups / f"metadata/{backup.id}.json").read_bytes())
+
+
 def test_an_increment_without_its_pages_known_is_a_full_one(shelf: Shelf) -> None:
     """The page digests are lost or are of another set: what is taken stands alone."""
     shelf.take()
     (shelf.backups / "metadata/sqlite.pages").write_bytes(b"{}\n")
     assert shelf.take("hourly").parent == ""
     assert shelf.take("hourly").parent != ""
+
+
+def test_what_others_go_on_from_is_shipped_first(shelf: Shelf) -> None:
+    """The newest first, its line before it; one that is named brings its line, too."""
+    far = shelf.folder / "far"
+    shelf.service.settings["ship_to"] = [str(far)]  # type: ignore[index]
+    old, *line = [shelf.take(kind).id for kind in ("weekly", "daily", "hourly", "hourly")]
+    named = shelf.do(actions.ship(shelf.service, line[1]))
+    assert [each.backup for each in named] == line[:2]
+    shipped = shelf.do(actions.ship(shelf.service, again=True))
+    assert [each.backup for each in shipped] == [*line, old]
+
+
+def test_what_has_arrived_is_not_brought_once_more(shelf: Shelf) -> None:
+    """The line broke behind the first file, the large one: the next run brings the rest alone."""
+    far = shelf.folder / "far"
+    shelf.service.settings["ship_to"] = [str(far)]  # type: ignore[index]
+    base, newest = shelf.take(), shelf.take("hourly")
+    shelf.do(actions.ship(shelf.service))
+    shutil.rmtree(shelf.backups / "metadata")
+    Path(newest.parts[0].path).unlink()
+    # It is there no more: who asked for it once more would find nothing.
+    large = next(path for path in far.rglob("*") if path.name == Path(base.parts[2].path).name)
+    large.unlink()
+    fetched = shelf.do(actions.fetch(shelf.service))
+    assert fetched is not None
+    assert (fetched.id, fetched.parts) == (newest.id, newest.parts)
+    shelf.do(actions.verify(shelf.service))
 
 
 def test_far_copies_come_back_with_what_they_go_on_from(shelf: Shelf) -> None:
