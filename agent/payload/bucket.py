@@ -238,7 +238,7 @@ def _passing(error: Exception) -> bool:
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
     busy = _code(error) in _BUSY or _status(error) >= 500
-    return busy or isinstance(error, HTTPClientError | IncompleteReadError | OSError)
+    return busy or isinstance(error, (HTTPClientError, IncompleteReadError, OSError))
 
 
 def _write(client: Any, spec: Spec) -> str:

@@ -88,6 +88,8 @@ def too_new(node: ast.AST) -> bool:
             return any(word.arg == "strict" for word in words)
         case ast.Call(func=ast.Attribute(value=ast.Name(owner), attr="stat"), keywords=words):
             return owner != "os" and any(word.arg == "follow_symlinks" for word in words)
+        case ast.Call(func=ast.Name("isinstance"), args=[_, ast.BinOp()]):
+            return True
         case ast.Assign(value=value):
             # An annotation is never evaluated, an alias is.
             unions = (each for each in ast.walk(value) if isinstance(each, ast.BinOp))
