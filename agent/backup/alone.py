@@ -19,5 +19,6 @@ def leave_alone(host: Host, system: str) -> Action[None]:
         raise Locked(
             f"{host.name}: {system} is held by run {holder.run} of {holder.who} since {holder.since} "
             f"({holder.reason}).",
-            do=f"Wait for it; where it is dead, resume it or use `drillyard unlock {system}`.",
+            do=f"Wait for it; where it is dead, resume it or use `drillyard unlock {system} "
+            f"-i INVENTORY --limit {host.name} --reason WHY`.",
         )

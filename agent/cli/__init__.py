@@ -12,16 +12,18 @@ from agent.secrets import mask
 
 _OBJECTS = 50_000
 """How many new objects make Python look for garbage; 700 otherwise."""
+_LOOKS = ("hosts", "check", "runbooks", "rehearsals", "plan", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; errors of ours become one sentence on stderr."""
     # What a start makes stays to the end; looking through it for garbage is a tenth of what it costs.
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
-    from agent.cli.parser import parse
-
+    words = sys.argv[1:] if argv is None else argv
     try:
-        command = parse(sys.argv[1:] if argv is None else argv)
+        from agent.cli.parser import parse
+
+        command = parse(words)
         code: int = command.verb(command)
     except DrillyardError as error:
         sys.stderr.write(mask(f"drillyard: {error}\n"))
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        sys.stderr.write("drillyard: ended at once. What was in flight is unknown: see `drillyard resume`.\n")
+        sys.stderr.write(f"drillyard: ended at once. {_left(words)}\n")
         return 130
     except Exception:  # noqa: BLE001 - a defect; whatever it says, no secret may stand in it
         import traceback
@@ -40,3 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("drillyard: this program went wrong. Report it with the lines above.\n")
         return Defect.exit_code
     return code
+
+
+def _left(words: Sequence[str]) -> str:
+    """Return what a verb that was ended at once leaves behind, where it is no run: that tells it itself."""
+    if words and words[0] in _LOOKS:
+        return "It only looks: nothing was changed."
+    if words and words[0] in ("run", "resume"):
+        return "No run was under way: nothing was asked to change."
+    return "What was in flight is unknown: see `drillyard check`, and `drillyard resume` where a run began."

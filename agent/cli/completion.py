@@ -160,6 +160,7 @@ def _runs(typed: Sequence[str]) -> list[str]:
 
 def _hosts(typed: Sequence[str]) -> list[str]:
     from agent.inventory import read_inventory
+    from agent.runbook.rails import is_production
 
     named = _given(typed, "-i", "--inventory") or os.environ.get("DRILLYARD_INVENTORY", "").split(":")
     sources = [Path(each).expanduser() for each in named if each]
@@ -167,7 +168,7 @@ def _hosts(typed: Sequence[str]) -> list[str]:
         return []
     inventory = read_inventory(*sources)
     if typed[-2] == "--confirm":
-        return [host.name for host in inventory if host.environment == "production"]
+        return [host.name for host in inventory if is_production(host)]
     return [*inventory.groups, *inventory.hosts, "@failed"]
 
 

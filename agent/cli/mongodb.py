@@ -193,7 +193,7 @@ def _load(command: Namespace, host: Host) -> int:
     from agent.cli.captured import loaded_lines
     from agent.systems.mongodb import load
 
-    guard([host], command.confirm)
+    guard([host], command.confirm, language=language_of(command))
     folder, replaced = str(Path(command.folder).absolute()), tuple(command.replace)
     done = _did(command, host, load(_of(host), folder, "spare", replaced))
     _print(command, host, {"load": done}, loaded_lines(done, language_of(command)))

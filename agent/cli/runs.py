@@ -85,7 +85,7 @@ def run(command: Namespace) -> int:
     from agent.runbook.order import open_run
 
     order = _order(command)
-    guard(order.hosts, command.confirm, command.max_hosts)
+    guard(order.hosts, command.confirm, command.max_hosts, order.language)
     ladder = _ladder(command, order.hosts)
     with roads_of(command) as roads:
         try:
@@ -112,7 +112,7 @@ def resume(command: Namespace) -> int:
     except OSError as problem:
         raise unwritten(f"the run's journal ({problem.filename})", problem) from None
     with closing(taken.journal), roads_of(command, taken.order.engine) as roads:
-        guard(taken.order.hosts, command.confirm, command.max_hosts)
+        guard(taken.order.hosts, command.confirm, command.max_hosts, taken.order.language)
         ladder = _ladder(command, taken.order.hosts)
         more = {"journal": taken.journal, "past": taken.past, "ladder": ladder, "roads": roads}
         return _go(_run(command, taken.order, taken.run, taken.folder, **more))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -10,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from agent.screen.words import word
 from agent.secrets import mask
 
 if TYPE_CHECKING:
     from agent.runbook.run import Run
 
-_FIRST = "Ending after what is in flight; press Ctrl-C again to end now.\n"
 _SIGNS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -51,7 +52,7 @@ def _heed(heard: int, run: Run) -> None:
                 _say(_SHOW_CURSOR * sys.stdout.isatty() + "\n".join(last_words(run)) + "\n")
                 os._exit(130)
             asked = True
-            _say(_FIRST)
+            _say(f"{word('ending now', run.order.language)}\n")
             run.stop.set()
 
 
@@ -60,12 +61,14 @@ def last_words(run: Run) -> list[str]:
     from agent.record.flight import in_flight, told
     from agent.record.journal import NAME, read_journal
 
+    language = run.order.language
     lines = [f"  {each}" for each in told(in_flight(read_journal(run.folder / NAME)))]
-    head = "Ended at once. In flight, and unknown:" if lines else "Ended at once. Nothing was in flight."
+    head = f"{word('ended', language)} {word('in flight' if lines else 'none in flight', language)}"
     held = [f"{host}: {', '.join(names)}" for host, names in run.hold.locks().items()]
-    locked = [f"Still locked: {'; '.join(held)}. The resume releases it; only where nobody will resume:"]
+    locked = [f"{word('locked', language)}: {'; '.join(held)}. {word('unlock', language)}:"]
     locks = [*locked, *run.hold.commands()] if held else []
-    return [head, *lines, f"Go on with: drillyard resume {run.folder}", *locks]
+    go_on = f"{word('resume', language)}: {shlex.join(['drillyard', 'resume', str(run.folder)])}"
+    return [head, *lines, go_on, *locks]
 
 
 def _say(text: str) -> None:

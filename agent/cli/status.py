@@ -15,6 +15,7 @@ from agent import naming
 from agent.cli.screens import agree
 from agent.cli.world import inventory_of, language_of, limited, roads_of
 from agent.errors import NotFound, Refused
+from agent.screen.words import word
 
 if TYPE_CHECKING:
     from agent.diagnosis.health import Health
@@ -79,7 +80,9 @@ def _recover(
     command.page, command.limit = name, where
     if code := runs.plan(command):
         return code
-    if not (command.yes and not command.production & {*hosts}) and not agree(f"Run {name} on {where}?"):
+    language = language_of(command)
+    needless = command.yes and not command.production & {*hosts}
+    if not needless and not agree(word("run it", language).format(name, where), language=language):
         raise Refused(
             f"{health.host}: {name} would be run, and nobody agreed.",
             do=f"Agree at a terminal, or run it: drillyard run {name} --limit {where}.",
@@ -149,6 +152,7 @@ def _choose(names: list[str], where: str) -> str:
 
 def _look(command: Namespace) -> list[Health]:
     from agent.diagnosis.look import look_at
+    from agent.runbook.rails import is_production
     from agent.runbook.reach import Reach
 
     hosts = [host for host in limited(command, inventory_of(command)) if host.services]
@@ -157,7 +161,7 @@ def _look(command: Namespace) -> list[Health]:
             "None of the hosts that are meant serves anything.", do="Add `serves:` to the inventory."
         )
     command.looked_at = hosts
-    command.production = {host.name for host in hosts if host.environment == "production"}
+    command.production = {host.name for host in hosts if is_production(host)}
     with (
         roads_of(command) as roads,
         Reach(hosts, forks=command.forks, roads=roads) as reach,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.world import guard, inventory_of, limited, roads_of, unwritten
+from agent.cli.world import guard, inventory_of, language_of, limited, roads_of, unwritten
 from agent.errors import DrillyardError, JournalLost, Locked, NotFound
 from agent.naming import did_you_mean
 
@@ -49,7 +49,7 @@ def unlock(command: Namespace) -> int:
         left: list[DrillyardError] = [*reach.lost.values()]
         if not (locked or serving or left):
             raise _no_such_lock(name, hosts, found)
-        guard(locked, command.confirm)
+        guard(locked, command.confirm, language=language_of(command))
         say = _Saying(command)
         for lost, why in reach.lost.items():
             say.event(lost, "unreachable", sentence=str(why))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import JournalLost, Usage
+from agent.errors import JournalLost, Stopped, Usage
 from agent.inventory import Host, Inventory, match, read_inventory
 from agent.language import Language, choose_language
 
@@ -68,7 +68,7 @@ def language_of(command: Namespace) -> Language:
     return choose_language(command.lang, os.environ)
 
 
-def guard(hosts: Sequence[Host], confirmed: Sequence[str], most: int = 0) -> None:
+def guard(hosts: Sequence[Host], confirmed: Sequence[str], most: int = 0, language: Language = "en") -> None:
     """Refuse production hosts that were not named one by one, and more hosts than were meant.
 
     A name is given with --confirm, or typed at the terminal when it is asked for. `most` bounds how many
@@ -79,7 +79,7 @@ def guard(hosts: Sequence[Host], confirmed: Sequence[str], most: int = 0) -> Non
     """
     from agent.runbook.rails import refuse
 
-    refuse(hosts, confirmed, most, _typed)
+    refuse(hosts, confirmed, most, lambda name: _typed(name, language))
 
 
 def unwritten(
@@ -94,10 +94,20 @@ def unwritten(
     )
 
 
-def _typed(name: str) -> bool:
-    """Ask the person at the terminal to type a name; a mere yes is said too fast at 3 a.m."""
-    if not sys.stdin.isatty():
+def _typed(name: str, language: Language) -> bool:
+    """Ask the person at the terminal to type a name; a mere yes is said too fast at 3 a.m.
+
+    Raises:
+        Stopped: Ctrl-C was the answer.
+    """
+    if not sys.stdin or sys.stdin.closed or not sys.stdin.isatty():
         return False
-    sys.stderr.write(f"{name} is a production host. Type its name to touch it: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip() == name
+    from agent.screen.words import word
+
+    try:
+        sys.stderr.write(word("type its name", language).format(name))
+        sys.stderr.flush()
+        return sys.stdin.readline().strip() == name
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise Stopped(f"{name} was not named, and was left alone: nothing was changed.") from None

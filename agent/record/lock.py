@@ -114,12 +114,19 @@ def take(
     if holder.run == owner.run:
         raise Locked(
             f"{service}: this run is carried on elsewhere, by {holder.who} since {holder.since}.",
-            do=f"Leave it to them; where that is dead, resume it there, or use `drillyard unlock {service}`.",
+            do=f"Leave it to them; where that is dead, resume it there, or use `{_breaks(service, host)}`.",
         )
+    where = f"{host}: " if host else ""
     raise Locked(
-        f"{service} is held by run {holder.run} of {holder.who} since {holder.since} ({holder.reason}).",
-        do=f"Wait for it, resume it, or see that it is dead and use `drillyard unlock {service}`.",
+        f"{where}{service} is held by run {holder.run} of {holder.who} since {holder.since} "
+        f"({holder.reason}).",
+        do=f"Wait for it, resume it, or see that it is dead and use `{_breaks(service, host)}`.",
     )
+
+
+def _breaks(service: str, host: str) -> str:
+    """Return the command that breaks a lock, whole but for what only the person knows."""
+    return f"drillyard unlock {service} -i INVENTORY {f'--limit {host} ' if host else ''}--reason WHY"
 
 
 def _unwritten(host: str, state_dir: str, service: str, taken: Done) -> StepFailed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def ended_by(
         elapsed,
         f"{error}{unknown}",
         exit_code=error.exit_code,
-        resume="" if isinstance(error, TakenOver) else f"drillyard resume {folder}",
+        resume="" if isinstance(error, TakenOver) else shlex.join(["drillyard", "resume", str(folder)]),
         hosts=hosts,
         locks=hold.locks(),
         unlock=hold.commands(),

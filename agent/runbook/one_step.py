@@ -36,8 +36,12 @@ from agent.transport.ask import Ask, Note
 from agent.transport.perform import perform
 from agent.transport.road import Road
 
-Consent = Callable[[str, float | None], bool | None]
-"""Asks a person a question, for so many seconds at most; None = nobody answered in that time."""
+Consent = Callable[[str, float | None, Callable[[], bool]], bool | None]
+"""Asks a person a question, for so many seconds at most and until the third says that the run is to end.
+
+None = nobody answered by then.
+"""
+Asked = Callable[[str, float | None], bool | None]
 
 
 @dataclass
@@ -68,7 +72,7 @@ class OneStep:
     journal: Journal
     listener: Listener
     stop: StopSign
-    consent: Consent
+    consent: Asked
     still: Callable[[Host, Road], None]
     past: StepPast | None = None
     verbose: bool = False
@@ -107,7 +111,9 @@ class OneStep:
             return
         question = say(self.step.confirm, self.order.language)
         within = self.step.confirm_within
-        agreed = self.consent(f"{self.host.name}: {question}", within)
+        agreed = None if self.stop.is_set() else self.consent(f"{self.host.name}: {question}", within)
+        if agreed is None and self.stop.is_set():
+            raise Stopped(f"Stopped before {self.step.id} on {self.host.name} was agreed to.")
         if agreed:
             self.journal.write("confirmed", step=self.step.id, host=self.host.name, question=question)
             return

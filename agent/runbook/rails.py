@@ -11,6 +11,11 @@ PRODUCTION = frozenset({"production", "prod", "live"})
 """What `env` calls a host that people depend on, in whatever case."""
 
 
+def is_production(host: Host) -> bool:
+    """Whether people depend on a host, so that it is named before it is touched."""
+    return host.environment.strip().lower() in PRODUCTION
+
+
 def refuse(
     hosts: Sequence[Host],
     confirmed: Collection[str],
@@ -29,8 +34,7 @@ def refuse(
             do="Narrow it with --limit, or raise --max-hosts.",
         )
     for host in hosts:
-        production = host.environment.strip().lower() in PRODUCTION
-        if production and host.name not in confirmed and not typed(host.name):
+        if is_production(host) and host.name not in confirmed and not typed(host.name):
             raise Refused(
                 f"{host.name} is a production host and was not named to be touched.",
                 do=f"Where it is meant, add --confirm {host.name}.",

@@ -153,7 +153,7 @@ class Run:
     def _ask_person(self, question: str, within: float | None) -> bool | None:
         with self._tell_lock:
             # Whoever did not answer for one host is not waited for at each of the others in turn.
-            answer = None if self._alone else self.consent(question, within)
+            answer = None if self._alone else self.consent(question, within, self.stop.is_set)
             self._alone = answer is None
             return answer
 

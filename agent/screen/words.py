@@ -38,6 +38,20 @@ _WORDS: dict[str, tuple[str, str]] = {
     "told the end": ("told how it ended", "결과를 알림"),
     "by hand": ("To be called by hand", "직접 연락할 곳"),
     "ending": ("ending after this, Ctrl-C ends now", "이 작업 후 종료, Ctrl-C는 즉시 종료"),
+    "ending now": (
+        "Ending after what is in flight; press Ctrl-C again to end now.",
+        "진행 중인 작업 후 종료합니다. 바로 끝내려면 Ctrl-C를 한 번 더 누르십시오.",
+    ),
+    "ended": ("Ended at once.", "즉시 종료했습니다."),
+    "in flight": ("In flight, and unknown:", "진행 중이었고 결과를 알 수 없음:"),
+    "none in flight": ("Nothing was in flight.", "진행 중인 작업은 없었습니다."),
+    "yes or no": ("yes/no", "예/아니오"),
+    "answer within": ("in {}", "{} 안에"),
+    "run it": ("Run {} on {}?", "{} 페이지를 {}에서 실행할까요?"),
+    "type its name": (
+        "{} is a production host. Type its name to touch it: ",
+        "{}: 운영(production) 호스트입니다. 작업하려면 호스트 이름을 입력하십시오: ",
+    ),
     "above": ("lines more above", "줄 더 있음"),
     "connect": ("Connect", "연결"),
     "more failures": (

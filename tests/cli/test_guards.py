@@ -115,6 +115,52 @@ def test_a_second_ctrl_c_ends_at_once(world):
     assert world.log.read_text() == "first\ngone on\nsecond\n"
 
 
+def test_ctrl_c_is_answered_in_korean_where_korean_is_spoken(world):
+    """Both times: what happens now, what is unknown, how to go on, what stays locked."""
+    process = world.start(world.arguments(LONG, "--lang", "ko"))
+    world.begun(process)
+    process.send_signal(signal.SIGINT)
+    assert "진행 중인 작업 후 종료합니다" in process.stderr.readline().decode()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    said = err.decode().splitlines()
+    assert said[0] == "즉시 종료했습니다. 진행 중이었고 결과를 알 수 없음:"
+    assert said[2].startswith("계속하려면: drillyard resume ")
+    assert said[3] == "아직 잠겨 있음: a: page. 재개하면 풀리며, 아무도 재개하지 않을 때만:"
+
+
+def test_ctrl_c_in_place_of_a_production_hosts_name(world):
+    """Nothing had begun, and it says so: there is no run to resume."""
+    ours, theirs = pty.openpty()
+    process = world.start(world.arguments(SHORT.replace("ON", "p"), "--lang", "ko"), stdin=theirs)
+    asked = b""
+    while not asked.endswith(b": "):
+        more = os.read(process.stderr.fileno(), 1000)
+        assert more, "it ended without asking"
+        asked += more
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 130
+    assert "작업하려면 호스트 이름을 입력하십시오: " in asked.decode()
+    assert "p was not named, and was left alone: nothing was changed." in err.decode()
+    assert not (world.folder / "runs").exists()
+
+
+def test_ctrl_c_in_a_verb_that_only_looks(world):
+    """It is told from a run: nothing is unknown, and nothing is to be resumed."""
+    slow = world.folder / "slow"
+    slow.write_text(f"#!/bin/sh\ntouch {world.log}\nexec sleep 60\n")
+    slow.chmod(0o755)
+    process = world.start(["hosts", "-i", str(slow)])
+    world.begun(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.decode() == "drillyard: ended at once. It only looks: nothing was changed.\n"
+
+
 def test_what_is_in_flight_is_read_from_the_journal():
     """A change without its answer is unknown; a step between two asks changes nothing."""
     step = {"kind": "step", "step": "s", "host": "h", "state": "started"}

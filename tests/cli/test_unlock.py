@@ -228,7 +228,7 @@ def test_a_run_that_met_anothers_lock_holds_none_itself(world, capsys):
     world.lock("b", "careful")
     assert main(world.run(CAREFUL)) == 24
     shown = capsys.readouterr().out
-    assert "`drillyard unlock careful`" in shown
+    assert "`drillyard unlock careful -i INVENTORY --limit b --reason WHY`" in shown
     assert "Still locked" not in shown
 
 

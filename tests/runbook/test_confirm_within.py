@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +114,51 @@ def test_a_no_is_not_waited_out(words, tmp_path):
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "nobody answered" not in out.decode()
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "file"])
+def test_a_question_ends_with_the_run(words, tmp_path, way):
+    """Whoever ends the run is not waited for: at the question nothing is in flight."""
+    with at_a_terminal(words("23h", "--limit", "one")) as (process, _):
+        asked = b""
+        while b"Really?" not in asked:
+            more = os.read(process.stderr.fileno(), 1000)
+            assert more, "it ended without asking"
+            asked += more
+        if way == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            (run,) = tmp_path.glob("runs/*-*")
+            (run / "stop").touch()
+        out, _ = process.communicate(timeout=60)
+    said = out.decode()
+    assert process.returncode == 130
+    assert "was agreed to" in said
+    assert "drillyard resume" in said
+    assert (tmp_path / "log").read_text() == "zero\n"
+    assert not any(line["kind"] == "confirmed" for line in journal(tmp_path))
+
+
+def test_nobody_is_asked_after_the_run_was_ended(words, tmp_path):
+    """A stop that came before the question is not forgotten over it."""
+    arguments = words("23h", "--limit", "one")
+    page = tmp_path / "page.yml"
+    page.write_text(page.read_text().replace("echo zero >> ", "touch $(echo RUNS/*/)stop; echo zero >> ", 1))
+    page.write_text(page.read_text().replace("RUNS", str(tmp_path / "runs")))
+    with at_a_terminal(arguments) as (process, _):
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Really?" not in err.decode()
+    assert "Stopped before" in out.decode()
+
+
+def test_a_question_in_korean_says_what_may_be_answered_in_korean(words, tmp_path):
+    """Also for how long, and a yes in Korean is one."""
+    with at_a_terminal(words("23h", "--limit", "one", "--lang", "ko")) as (process, terminal):
+        os.write(terminal, "예\n".encode())
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert ": Really? [예/아니오, 23h 안에]" in err.decode()
 
 
 def test_where_nobody_can_be_there_no_answer_is_waited_for(words, capsys):
