@@ -16,6 +16,9 @@ _STRING = re.compile(r"(mongodb(?:\+srv)?)://(?:([^/?#]*)@)?([^/?#@]+)(?:/([^?#]
 _OF_THE_SERVERS = frozenset(
     ["replicaset", "ssl", "tls", "directconnection", "loadbalanced", "srvservicename", "srvmaxhosts"]
 )
+_OF_A_SET = frozenset(
+    ["replicaset", "directconnection", "loadbalanced", "srvservicename", "srvmaxhosts", "readpreference"]
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,24 @@ def moved(present: str, to: str) -> str:
     login = f"{ours.login}@" if ours.login else ""
     query = f"?{options}" if options else ""
     return f"{theirs.scheme}://{login}{','.join(theirs.hosts)}/{ours.database or theirs.database}{query}"
+
+
+def straight(present: str, host: str) -> str:
+    """Return the connection string `present` led to one member alone, whatever that is in its set.
+
+    Raises:
+        BadInventory: it is no connection string.
+    """
+    ours = parts(present)
+    kept = {key: value for key, value in ours.options.items() if key.lower() not in _OF_A_SET}
+    if ours.scheme == "mongodb+srv":
+        # What the records of its name would have said, where it does not say it itself.
+        said = {key.lower() for key in kept}
+        kept |= {} if said & {"tls", "ssl"} else {"tls": "true"}
+        kept |= {} if "authsource" in said or not ours.login else {"authSource": "admin"}
+    options = urlencode({**kept, "directConnection": "true"}, safe=":/")
+    login = f"{ours.login}@" if ours.login else ""
+    return f"mongodb://{login}{host}/{ours.database}?{options}"
 
 
 def shown(text: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 
-from agent.errors import DrillyardError
+from agent.errors import DrillyardError, ServiceRefused
+from agent.pitr.address import straight
 from agent.pitr.model import Status
-from agent.pitr.server import DURABLE, OURS, connect, databases, words
+from agent.pitr.server import DURABLE, OURS, Client, connect, databases, words
 
 _NO_COLLECTION = 26
+_TRUST = re.compile(r"certificate verify failed|[Hh]ostname mismatch|tlsv1\d? alert|sslv3 alert")
 
 
 def look(uri: str) -> Status:
@@ -31,8 +34,9 @@ def look(uri: str) -> Status:
                 if not name.startswith("system.")
             ]
     except DrillyardError as error:
+        lives = _lives(client, uri, error)
         client.close()
-        return Status(up=False, symptoms=(str(error),))
+        return Status(up=False, symptoms=(str(error), *([lives] if lives else [])), lives=lives)
     symptoms = []
     primary = bool(hello.get("isWritablePrimary"))
     if not primary:
@@ -62,6 +66,23 @@ def look(uri: str) -> Status:
         symptoms=(*symptoms, *([wrote] if wrote else [])),
         passing=sum(count for expires, count in counts if expires),
     )
+
+
+def _lives(client: Client, uri: str, error: DrillyardError) -> str:
+    """Say in words by what a server is seen to be alive that does not serve us; "" where it is by nothing."""
+    if isinstance(error, ServiceRefused):
+        return "it answers, and does not let us in"
+    if _TRUST.search(str(error)):
+        return "it answers in TLS, and its certificate is not trusted"
+    seen = client.topology_description
+    for member in seen.server_descriptions().values() if "ReplicaSet" in seen.topology_type_name else ():
+        if member.server_type_name != "RSSecondary":
+            continue
+        host, port = member.address
+        now = look(straight(uri, f"{host}:{port}"))
+        if now.up and now.documents > 0:
+            return f"{host}:{port}, a secondary of a set without a primary, has {now.documents} documents"
+    return ""
 
 
 def _expires(collection: Collection[dict[str, Any]]) -> bool:

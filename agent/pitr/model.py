@@ -325,7 +325,8 @@ class Loaded:
 class Status:
     """How a MongoDB server is, by asking it only. `symptoms` are sentences; none means it is well.
 
-    `passing` of the documents are in collections with a TTL index, which removes them by and by.
+    `passing` of the documents are in collections with a TTL index, which removes them by and by. `lives` says
+    in words by what a server is seen to be alive that is not `up`, as it does not serve us: "" = by nothing.
     """
 
     up: bool
@@ -338,3 +339,4 @@ class Status:
     documents: int = -1
     symptoms: tuple[str, ...] = ()
     passing: int = 0
+    lives: str = ""

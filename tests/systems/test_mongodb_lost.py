@@ -51,6 +51,16 @@ def test_one_that_answers_is_not_lost(server: Mongodb, answers: list[Status]) ->
         done(mongodb.lost(server), answers)
 
 
+def test_one_that_lives_and_does_not_serve_us_is_not_lost(server: Mongodb) -> None:
+    """A changed password, a set that waits for a primary: whoever left it would leave its data behind."""
+    lives = Status(up=False, lives="it answers, and does not let us in")
+    brought = Replayed("1,1", "2,1", 3, 3, 0, 0, 0)
+    with pytest.raises(Refused, match="it lives: it answers, and does not let us in"):
+        done(mongodb.lost(server), [lives])
+    with pytest.raises(Refused, match="Nobody was sent to the spare"):
+        done(mongodb.bring_later(server, "1,1"), [brought, lives])
+
+
 def test_one_that_comes_back_keeps_its_users(server: Mongodb) -> None:
     """Seen after all was brought over, right before the switch: refused, with the choices."""
     brought = Replayed("1,1", "2,1", 3, 3, 0, 0, 0)

@@ -44,6 +44,8 @@ def lost(mongodb: Mongodb, tries: int = 2) -> Action[Status]:
     """
     for _ in range(tries):
         now = yield from points.status(mongodb, "self")
+        if now.lives:
+            raise _lives(mongodb, now)
         if now.up and now.documents > 0:
             raise Refused(
                 f"{mongodb.host}: expected a MongoDB that is lost, found it answering with {now.documents} "
@@ -61,6 +63,8 @@ def still_lost(mongodb: Mongodb) -> Action[Status]:
         Refused: it has; the sentence has the choices.
     """
     now = yield from points.status(mongodb, "self")
+    if now.lives:
+        raise _lives(mongodb, now)
     if now.up and now.documents > 0:
         raise Refused(
             f"{mongodb.host}: expected the old MongoDB to be lost still, found it answering again with "
@@ -70,3 +74,14 @@ def still_lost(mongodb: Mongodb) -> Action[Status]:
             "status), and resume this run; what it has written meanwhile is brought over first.",
         )
     return now
+
+
+def _lives(mongodb: Mongodb, now: Status) -> Refused:
+    """Return why a server that does not serve us is not lost all the same."""
+    return Refused(
+        f"{mongodb.host}: expected a MongoDB that is lost, found that it lives: {now.lives}. Nobody was sent "
+        "to the spare.",
+        do="Let us in (user, password, certificates of `uri`), or give the set a primary: start its members, "
+        "or on one that is left rs.reconfig() to those that live, with force: true (at a provider by its "
+        "console); that loses less than a restore. To leave it all the same, stop it, and run again.",
+    )
