@@ -68,6 +68,34 @@ def test_full_is_measured_relieved_and_kept(here: Here) -> None:
     assert here.do(redis.prove_limit_kept(here.system)) == raised.now
 
 
+def test_a_file_whose_last_line_has_no_end_still_starts_the_server(here: Here) -> None:
+    """As an editor or a template leaves it; and a link stays one, to the file that has the limit now."""
+    file, link = here.folder / "kept/redis.conf", here.folder / "redis.conf"
+    file.parent.mkdir()
+    file.write_text("maxmemory 5mb\ntimeout 77")
+    link.symlink_to(file)
+    here.begin_with = str(link)
+    here.start()
+    here.client.config_set("maxmemory", "6mb")
+    for _ in range(2):
+        here.do(redis.keep_limit(here.system))
+    assert link.is_symlink()
+    here.stop()
+    here.start()
+    assert here.client.config_get("maxmemory")["maxmemory"] == str(6 * MIB)
+    assert here.client.config_get("timeout")["timeout"] == "77"
+    assert Path(f"{file}.drillyard-before").read_text() == "maxmemory 5mb\ntimeout 77"
+
+
+def test_a_limit_in_a_last_line_without_an_end_counts(here: Here) -> None:
+    """The server reads it, so it is what a restart brings."""
+    file = here.folder / "redis.conf"
+    file.write_text("timeout 77\nmaxmemory 6mb")
+    here.begin_with = str(file)
+    here.start()
+    assert here.do(redis.prove_limit_kept(here.system)) == 6 * MIB
+
+
 def test_more_than_the_host_has_is_refused(here: Here) -> None:
     """Beyond what the host bears, or below what is used: refused, and nothing is changed."""
     here.start()

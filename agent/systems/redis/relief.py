@@ -18,15 +18,18 @@ _SIGNS = 3  # characters that a pattern must begin with before its first wildcar
 _MOST_USED = 0.9
 _OURS = "# kept by drillyard"
 
-# The last line of a setting counts, and an included file counts where its include stands.
+# The last line of a setting counts, and an included file counts where its include stands. A last line may
+# have no end, and what is put behind it would become a part of it: the server would not start any more.
 _KEEP = f"""\
 # keep a setting in the server's configuration
 set -eu
 file=$1 name=$2 value=$3
 [ -f "$file" ] || {{ echo "$file is not there" >&2; exit 1; }}
+[ ! -L "$file" ] || file=$(readlink -f "$file")
 [ -e "$file.drillyard-before" ] || cp -p "$file" "$file.drillyard-before"
 cp -p "$file" "$file.drillyard-new"
 sed -i "/^{_OURS}: $name\\$/,+1d" "$file.drillyard-new"
+[ -z "$(tail -c 1 "$file.drillyard-new")" ] || echo >>"$file.drillyard-new"
 printf '%s\\n%s %s\\n' "{_OURS}: $name" "$name" "$value" >>"$file.drillyard-new"
 sync "$file.drillyard-new"
 mv "$file.drillyard-new" "$file"
@@ -34,7 +37,7 @@ mv "$file.drillyard-new" "$file"
 _LAST = """\
 # what a server would read at its next start, includes in their place
 walk() {
-  while read -r name value; do
+  while read -r name value || [ -n "$name" ]; do
     case $name in
       include) for each in $value; do [ ! -r "$each" ] || walk "$each"; done;;
       "$wanted") echo "$value";;
