@@ -193,7 +193,8 @@ def _foreign(data_dir: Path, folder: Path, user: str) -> tuple[str, ...]:
     found = []
     for place in places:
         try:
-            facts = place.lstat()
+            # The two folders may be links to a larger disk; whose a link is means nothing.
+            facts = place.stat() if place in (data_dir, folder) else place.lstat()
         except FileNotFoundError:
             # A rewrite that ends takes its old files away.
             continue

@@ -67,7 +67,8 @@ def foreign(data: str, owner: str, backups: str) -> dict[str, Any]:
 def below(data: str, backups: str) -> Iterator[Path]:
     """Yield the data folder and everything in it that is the service's, links left out."""
     apart = {Path(data, "lost+found"), *([Path(backups)] if backups else ())}
-    yield Path(data)
+    # It may be a link to a larger disk; whose that link is means nothing.
+    yield Path(data).resolve() if Path(data).is_symlink() else Path(data)
     for where, folders, files in os.walk(data):
         folder = Path(where)
         folders[:] = [name for name in folders if folder / name not in apart]

@@ -37,6 +37,19 @@ def test_a_sound_folder_has_nothing_foreign(data: Path) -> None:
     assert look(data) == {"foreign": 0, "foreign_first": []}
 
 
+def test_a_folder_that_is_a_link_is_what_it_leads_to(
+    data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A link has mode 777 whatever one does: it is no file that others may write."""
+    link = tmp_path_factory.mktemp("links") / "data"
+    link.symlink_to(data)
+    assert look(link) == {"foreign": 0, "foreign_first": []}
+    data.chmod(0o777)
+    spec = {"data": str(link), "owner": MINE, "backups": str(link / "backups")}
+    assert data_mend.give_back(spec)["changed"] == 1
+    assert look(link) == {"foreign": 0, "foreign_first": []}
+
+
 @pytest.mark.parametrize(
     ("mode", "name"),
     [

@@ -15,7 +15,7 @@ _FILES = """\
 # are the files there, and its own
 set -eu
 [ -s "$1" ] || { echo "the manifest $1 is not there"; exit 0; }
-find "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"
+find -H "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"
 """
 
 # A server's working folder is that of its data; what begins and ends again and again is never old.

@@ -146,7 +146,7 @@ def needs(redis: Redis, kind: str = "full") -> Action[int]:
     """Return how many bytes a copy may have: the log's size, or what the data takes in memory."""
     if kind == "aof":
         # What is written while it is copied comes on top.
-        done: Done = yield Sh("du", "-sb", redis.files, sudo=True)
+        done: Done = yield Sh("du", "-sbD", redis.files, sudo=True)
         return int(done.text.split()[0]) * 5 // 4
     memory = yield from info(redis, "memory")
     return int(memory["used_memory_dataset"])

@@ -19,12 +19,13 @@ _SIZES = """\
 # sizes of log, dump and backup, and the free room
 set -eu
 for place in "$1/$2" "$1/$3" "$4"; do
-  if [ -n "$place" ] && [ -e "$place" ]; then du -sb "$place" | cut -f1; else echo 0; fi
+  if [ -n "$place" ] && [ -e "$place" ]; then du -sbD "$place" | cut -f1; else echo 0; fi
 done
 df -B1 --output=avail "$1" | tail -n 1
 """
 
-# The copy gets its name only when it is whole; a file that grew meanwhile must begin with its copy.
+# The copy gets its name only when it is whole; a file that grew meanwhile must begin with its copy. Of a
+# folder that is a link to another disk it is the files that are copied, not the link.
 _KEEP = """\
 # copy the files beside and compare them
 set -eu
@@ -32,7 +33,7 @@ from=$1 to=$2; shift 2
 if [ ! -d "$to" ]; then
   rm -rf "$to.partial"; mkdir -m 700 "$to.partial"
   for name in "$@"; do
-    if [ -e "$from/$name" ]; then cp -a --reflink=auto "$from/$name" "$to.partial/"; fi
+    if [ -e "$from/$name" ]; then cp -aH --reflink=auto "$from/$name" "$to.partial/"; fi
   done
   sync -f "$to.partial"
   mv "$to.partial" "$to"
@@ -50,7 +51,7 @@ _OWNER = """\
 set -eu
 chown -c "$2" "$1"
 chmod -c u+rwx "$1"
-if [ -e "$1/$3" ]; then chown -cR "$2" "$1/$3"; chmod -cR u+rwX "$1/$3"; fi
+if [ -e "$1/$3" ]; then chown -cRH "$2" "$1/$3"; chmod -cR u+rwX "$1/$3"; fi
 if [ -e "$1/$4" ]; then chown -c "$2" "$1/$4"; fi
 """
 
@@ -69,6 +70,7 @@ data=$1 name=$2 work=$3 kept=$4 owner=$5
 if [ -d "$work/$name" ]; then
   [ -f "$work/$name/$6" ]
   mkdir -p "$kept"
+  [ ! -L "$data/$name" ] || readlink -f "$data/$name"
   if [ -d "$data/$name" ]; then mv "$data/$name" "$kept/replaced-$(date -u +%H%M%S.%N)"; fi
   mv "$work/$name" "$data/$name"
 fi
@@ -301,7 +303,7 @@ def promote(redis: Redis, kept: str) -> Action[str]:
     Raises:
         StepFailed: there is no rebuilt log to promote.
     """
-    yield Sh(
+    done: Done = yield Sh(
         _PROMOTE,
         redis.data_dir,
         redis.aof_dir,
@@ -315,6 +317,11 @@ def promote(redis: Redis, kept: str) -> Action[str]:
         again="safe",
         supposing=Done(0),
     )
+    if done.text:
+        yield Note(
+            f"{redis.files} was a link to {done.text}; the rebuilt log is a folder in {redis.data_dir}. "
+            "The damaged one is left where it was: move the new one there, when there is time for a stop."
+        )
     return f"{kept}/report.json"
 
 
