@@ -89,6 +89,13 @@ class KeptCli:
             process.wait()
 
 
+def databases(cli: KeptCli) -> dict[int, int]:
+    """Return how many keys each database holds, of those that hold some; raises CliFailed like `ask`."""
+    lines = [line.strip() for line in cli.ask(b"INFO keyspace") if line.startswith(b"db")]
+    told = [line[2:].split(b":keys=") for line in lines if b":keys=" in line]
+    return {int(db): int(rest.split(b",")[0]) for db, rest in told}
+
+
 def quoted(word: bytes) -> bytes:
     """Return a word as redis-cli reads it, whatever its bytes are."""
     return b'"%s"' % b"".join(

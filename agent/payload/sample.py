@@ -10,46 +10,59 @@ import sys
 from collections import Counter
 from typing import Any
 
-from agent.payload.kept_cli import CliFailed, KeptCli, number, scanned
+from agent.payload.kept_cli import CliFailed, KeptCli, databases, number, scanned
 
 _SHOWN = 12
 _STEP = 500
 
 
 def sample(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return groups of keys by the beginning of their names (up to the first colon), the largest first.
+    """Return groups of keys by database and the beginning of their names (up to the first colon), the largest
+    first.
 
-    At most `most` keys are looked at, of which `sized` are asked for their size and expiry; a scan goes
-    through the keys in an order of its own, so that its first part is a fair sample.
+    At most `most` keys are looked at, of which `sized` are asked for their size and expiry, of each database
+    its share; a scan goes through the keys in an order of its own, so that its first part is a fair sample.
 
     Raises:
         CliFailed: the server refused, or went away.
     """
     most, sized = int(spec.get("most", 20_000)), int(spec.get("sized", 400))
-    with KeptCli(spec["cli"], int(spec.get("db", 0))) as cli:
-        total = max(0, number(cli.ask(b"DBSIZE")))
-        keys = _some(cli, most)
-        counts = Counter(_group(key) for key in keys)
-        sizes: dict[bytes, list[int]] = {}
-        expiring: Counter[bytes] = Counter()
-        asked: Counter[bytes] = Counter()
-        for key in keys[:: max(1, len(keys) // sized)] if keys else []:
-            group = _group(key)
-            asked[group] += 1
-            expiring[group] += number(cli.try_ask(b"TTL " + key)) >= 0
-            size = number(cli.try_ask(b"MEMORY USAGE " + key))
-            if size > 0:
-                sizes.setdefault(group, []).append(size)
-    groups = [
+    with KeptCli(spec["cli"]) as cli:
+        counts = databases(cli)
+        total = sum(counts.values())
+        groups: list[dict[str, Any]] = []
+        looked = 0
+        for db, keys in counts.items():
+            cli.ask(b"SELECT %d" % db)
+            some = _some(cli, -(-most * keys // total))
+            looked += len(some)
+            groups += _groups(cli, db, keys, some, -(-sized * keys // total))
+    groups.sort(key=lambda each: -int(each["keys"]))
+    return {"keys": total, "looked_at": looked, "groups": groups[:_SHOWN]}
+
+
+def _groups(cli: KeptCli, db: int, total: int, keys: list[bytes], sized: int) -> list[dict[str, Any]]:
+    counts = Counter(_group(key) for key in keys)
+    sizes: dict[bytes, list[int]] = {}
+    expiring: Counter[bytes] = Counter()
+    asked: Counter[bytes] = Counter()
+    for key in keys[:: max(1, len(keys) // sized)]:
+        group = _group(key)
+        asked[group] += 1
+        expiring[group] += number(cli.try_ask(b"TTL " + key)) >= 0
+        size = number(cli.try_ask(b"MEMORY USAGE " + key))
+        if size > 0:
+            sizes.setdefault(group, []).append(size)
+    return [
         {
             "prefix": group.decode("utf-8", "replace"),
             "keys": count * total // max(1, len(keys)),
             "expiring": round(expiring[group] / asked[group], 3) if asked[group] else 0.0,
             "bytes_each": sum(sizes.get(group, [])) // max(1, len(sizes.get(group, []))),
+            "db": db,
         }
         for group, count in counts.most_common(_SHOWN)
     ]
-    return {"keys": total, "looked_at": len(keys), "groups": groups}
 
 
 def _some(cli: KeptCli, most: int) -> list[bytes]:

@@ -11,8 +11,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from agent.payload.kept_cli import CliFailed, KeptCli, number, quoted, scanned
+from agent.payload.kept_cli import CliFailed, KeptCli, databases, number, quoted, scanned
 from agent.payload.waits import Waits
+
+_LOOKS = 20
 
 
 @dataclass
@@ -30,16 +32,19 @@ def sweep(spec: dict[str, Any]) -> dict[str, Any]:
     one of the two takes. Between two steps we pause, so that we ask of the server no more than `share` of the
     time. `within` seconds and `most` keys (0 = any number) bound it; `finished` says that it came to the end.
     The `others_` figures are what a client beside us waited for a PING, median and p99 in milliseconds.
+    `elsewhere` are other databases than `db` in which such keys were seen; nothing is deleted there.
 
     Raises:
         CliFailed: the server refused, or went away.
     """
     began = time.monotonic()
-    with KeptCli(spec["cli"], int(spec.get("db", 0))) as cli, Waits(spec["cli"]) as others:
+    db = int(spec.get("db", 0))
+    with KeptCli(spec["cli"], db) as cli, Waits(spec["cli"]) as others:
         before = others.baseline()
         done = _Done()
         _go(cli, spec, done)
         during = others.figures()
+        elsewhere = [each for each in databases(cli) if each != db and _seen(cli, each, spec["pattern"])]
     return {
         "removed": done.removed,
         "steps": done.steps,
@@ -48,7 +53,21 @@ def sweep(spec: dict[str, Any]) -> dict[str, Any]:
         "slowest_ms": round(done.slowest * 1000, 2),
         "others_before_ms": before,
         "others_during_ms": during,
+        "elsewhere": elsewhere,
     }
+
+
+def _seen(cli: KeptCli, db: int, pattern: str) -> bool:
+    """Return whether such keys are among the first that a scan of a database meets."""
+    cli.ask(b"SELECT %d" % db)
+    cursor = b"0"
+    for _ in range(_LOOKS):
+        cursor, keys = scanned(cli.ask(b"SCAN %s MATCH %s COUNT 500" % (cursor, quoted(pattern.encode()))))
+        if keys:
+            return True
+        if cursor == b"0":
+            break
+    return False
 
 
 def _go(cli: KeptCli, spec: dict[str, Any], done: _Done) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,53 @@ def test_a_sweep_ends_in_its_time(here: Here) -> None:
     assert here.client.dbsize() == 3000 - swept.removed
 
 
+def test_keys_of_every_database_are_seen_and_of_one_deleted(here: Here) -> None:
+    """What fills it may lie beside database 0; other databases may be other people's."""
+    here.start()
+    fill(here, 1000)
+    here.client.config_set("maxmemory", 0)
+    with here.client.pipeline(transaction=False) as pipe:
+        pipe.execute_command("SELECT", 3)
+        pipe.mset({f"temp:{number}": "x" for number in range(3000)})
+        pipe.execute_command("SELECT", 0)
+        pipe.execute()
+    memory = here.do(redis.measure_memory(here.system))
+    assert memory.keys == 4000
+    assert [(each.db, each.prefix) for each in memory.groups] == [(3, "temp:"), (0, "temp:")]
+    assert 2700 <= memory.groups[0].keys <= 3000
+    assert any("temp:* of database 3 is about" in each for each in memory.advice)
+    swept = here.do(redis.sweep(here.system))
+    assert (swept.removed, swept.elsewhere) == (1000, (3,))
+    assert set(here.client.info("keyspace")) == {"db3"}
+    swept = here.do(redis.sweep(here.system, db=3))
+    assert (swept.removed, swept.elsewhere) == (3000, ())
+    assert here.client.info("keyspace") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [("", 6 * MIB), ("--maxmemory-policy noeviction", 6 * MIB), ("--port 1 --maxmemory 5mb", 5 * MIB)],
+)
+def test_what_the_command_line_says_wins_at_the_next_start(
+    here: Here, monkeypatch: pytest.MonkeyPatch, words: str, then: int
+) -> None:
+    """A limit in the file is not kept where the unit gives another one."""
+    file, systemctl = here.folder / "redis.conf", here.folder / "bin" / "systemctl"
+    file.write_text("maxmemory 6mb\n")
+    here.begin_with = str(file)
+    here.start()
+    systemctl.parent.mkdir()
+    told = "{ path=/usr/bin/redis-server ; argv[]=/usr/bin/redis-server /etc/redis.conf " + words
+    systemctl.write_text(f"#!/bin/sh\necho '{told} ; ignore_errors=no ; pid=0 }}'\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    if then == 6 * MIB:
+        assert here.do(redis.prove_limit_kept(here.system)) == then
+    else:
+        with pytest.raises(ProofFailed, match=f"next start to bring maxmemory {6 * MIB}.*bring {then}"):
+            here.do(redis.prove_limit_kept(here.system))
+
+
 def test_without_a_file_nothing_is_kept_and_it_says_so(here: Here) -> None:
     """A server started by its command line alone: no file to keep the limit in."""
     here.start()
@@ -166,6 +214,12 @@ def test_advice_fits_the_keys(policy: str, groups: list[Group], words: str) -> N
     """Which policy helps depends on whether the keys are meant to stay."""
     memory = Memory(MIB, MIB, MIB, policy, True, 0, Host(9 * MIB, MIB), MIB, 0, 1000, tuple(groups), ())
     assert words in " ".join(advise(memory))
+
+
+def test_nobody_is_advised_on_keys_that_were_not_seen() -> None:
+    """A server without keys: nothing is said of how long they stay."""
+    memory = Memory(MIB, MIB, MIB, "noeviction", True, 0, Host(9 * MIB, MIB), MIB, 0, 0, (), ())
+    assert list(advise(memory)) == []
 
 
 def test_sizes_are_read_as_redis_writes_them() -> None:

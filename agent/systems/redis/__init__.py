@@ -126,9 +126,12 @@ def raise_maxmemory(redis: Redis, to: str) -> Action[Raised]:
     return (yield from relief.raise_maxmemory(redis, to))
 
 
-def sweep(redis: Redis, pattern: str = "temp:*", within: float = 240, share: float = 0.5) -> Action[Swept]:
-    """Delete the keys of a pattern by SCAN and UNLINK in small steps, so that nobody else has to wait."""
-    return (yield from relief.sweep(redis, pattern, within, share))
+def sweep(
+    redis: Redis, pattern: str = "temp:*", within: float = 240, share: float = 0.5, db: int = 0
+) -> Action[Swept]:
+    """Delete the keys of a pattern by SCAN and UNLINK in small steps, so that nobody else has to wait; those
+    of database `db` alone, and it is said where else there are some."""
+    return (yield from relief.sweep(redis, pattern, within, share, db))
 
 
 def keep_limit(redis: Redis) -> Action[KeptLimit]:

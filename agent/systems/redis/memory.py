@@ -41,12 +41,19 @@ done
 
 @dataclass(frozen=True)
 class Group:
-    """Keys whose names begin alike: about how many, how many bytes each takes, and which share expires."""
+    """Keys of a database whose names begin alike: about how many, how many bytes each takes, and which share
+    expires."""
 
     prefix: str
     keys: int
     bytes_each: int
     expiring: float
+    db: int = 0
+
+    @property
+    def name(self) -> str:
+        """What they are called in a sentence."""
+        return f"{self.prefix}*" + (f" of database {self.db}" if self.db else "")
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,22 @@ def advise(memory: Memory) -> Iterator[str]:
         if each.expiring < 0.9:
             size = each.keys * each.bytes_each
             yield (
-                f"{each.prefix}* is about {each.keys:,} keys ({_mib(size)}), of which {each.expiring:.0%} "
+                f"{each.name} is about {each.keys:,} keys ({_mib(size)}), of which {each.expiring:.0%} "
                 "expire: have whoever writes them say EX."
             )
+    yield from _of_policy(memory)
+    if memory.resident > 2 * memory.used and memory.resident > 256 * _MIB:
+        yield "Much more is resident than used: activedefrag yes gives it back without a restart."
+    if not memory.maxmemory:
+        yield f"There is no maxmemory: set one of at most {_mib(memory.ceiling)}, or the kernel will."
+
+
+def _of_policy(memory: Memory) -> Iterator[str]:
     lasting = sum(each.keys * (1 - each.expiring) for each in memory.groups)
-    known = sum(each.keys for each in memory.groups) or 1
+    known = sum(each.keys for each in memory.groups)
+    if not known:
+        # Nothing was seen: what fills it are no keys, and nothing is known of any.
+        return
     if memory.policy == "noeviction" and lasting < 0.1 * known:
         yield "Nearly all keys expire: maxmemory-policy volatile-ttl would make room instead of refusing."
     elif memory.policy.startswith("allkeys") and lasting > 0.1 * known:
@@ -156,10 +174,6 @@ def advise(memory: Memory) -> Iterator[str]:
             f"Leave maxmemory-policy noeviction: {lasting / known:.0%} of the keys do not expire, and "
             "allkeys-lru would throw them out at once."
         )
-    if memory.resident > 2 * memory.used and memory.resident > 256 * _MIB:
-        yield "Much more is resident than used: activedefrag yes gives it back without a restart."
-    if not memory.maxmemory:
-        yield f"There is no maxmemory: set one of at most {_mib(memory.ceiling)}, or the kernel will."
 
 
 def _said(memory: Memory) -> str:

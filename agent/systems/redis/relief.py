@@ -11,12 +11,13 @@ from agent.errors import NoRoom, ProofFailed, Refused, StepFailed
 from agent.systems.redis.claims import status
 from agent.systems.redis.memory import ceiling, host_of
 from agent.systems.redis.server import Redis, info, payload, tell
-from agent.transport.ask import Action, Done, Note
+from agent.transport.ask import Action, Done, Note, Sh
 
 _UNITS = {"": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
 _SIGNS = 3  # characters that a pattern must begin with before its first wildcard
 _MOST_USED = 0.9
 _OURS = "# kept by drillyard"
+_ON_COMMAND_LINE = re.compile(r"--maxmemory[\s\",=]+([0-9]+[a-zA-Z]*)")
 
 # The last line of a setting counts, and an included file counts where its include stands. A last line may
 # have no end, and what is put behind it would become a part of it: the server would not start any more.
@@ -62,7 +63,7 @@ class Swept:
     """Keys that were deleted, in how many steps of at most `slowest_ms`; `finished` = none of them is left.
 
     The `others_` figures are what somebody else waited for an answer meanwhile and before: median and p99 in
-    milliseconds. `freed` are bytes of used memory.
+    milliseconds. `freed` are bytes of used memory. `elsewhere` are other databases with such keys.
     """
 
     removed: int
@@ -73,6 +74,7 @@ class Swept:
     others_before_ms: tuple[float, float]
     others_during_ms: tuple[float, float]
     freed: int = 0
+    elsewhere: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,10 @@ def size(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].lower()]
 
 
-def sweep(redis: Redis, pattern: str, within: float, share: float) -> Action[Swept]:
+def sweep(redis: Redis, pattern: str, within: float, share: float, db: int = 0) -> Action[Swept]:
     """Delete the keys of a pattern by SCAN and UNLINK in small steps, asking the server `share` of the time.
+
+    Only those of one database: who shares a server may have keys of that name too.
 
     Raises:
         Refused: the pattern would match nearly everything.
@@ -146,13 +150,14 @@ def sweep(redis: Redis, pattern: str, within: float, share: float) -> Action[Swe
             do="Name what is to be deleted, as temp:*.",
         )
     before = int((yield from info(redis, "memory"))["used_memory"])
-    spec = {"cli": redis.cli_words, "pattern": pattern, "within": within, "share": share, "step": 200}
+    told = {"within": within, "share": share, "step": 200, "db": db}
+    spec = {"cli": redis.cli_words, "pattern": pattern, **told}
     found = yield from payload(
         redis,
         "sweep",
         spec,
         secrets=redis.secrets,
-        changes=f"deletes {pattern} in small steps",
+        changes=f"deletes {pattern} of database {db} in small steps",
         again="safe",
         timeout=within + 60,
         supposing=Done(0, _SUPPOSED),
@@ -161,10 +166,14 @@ def sweep(redis: Redis, pattern: str, within: float, share: float) -> Action[Swe
     swept = msgspec.convert({**found, "freed": before - after}, Swept)
     left = "" if swept.finished else " (its time was over: run again for the rest)"
     yield Note(
-        f"{swept.removed:,} keys of {pattern} deleted in {swept.seconds:.1f} s{left}, {_mib(swept.freed)} "
+        f"{swept.removed:,} keys of {pattern} in database {db} deleted in {swept.seconds:.1f} s{left}, "
+        f"{_mib(swept.freed)} "
         f"freed; others waited {_waited(swept.others_during_ms)} meanwhile, "
         f"{_waited(swept.others_before_ms)} before"
     )
+    if swept.elsewhere:
+        others = ", ".join(map(str, swept.elsewhere))
+        yield Note(f"keys of {pattern} are in database {others} too: --set db=N deletes those of another one")
     return swept
 
 
@@ -242,11 +251,24 @@ def _next_start(redis: Redis) -> Action[int]:
     file = (yield from info(redis, "server")).get("config_file", "")
     if not file:
         return -1
+    # What stands on the command line comes behind the file, and wins.
+    words: Done = yield _started_with(redis)
+    if found := _ON_COMMAND_LINE.findall(words.text):
+        return size(found[-1])
     done: Done = yield redis.beside(_LAST, file, "maxmemory", ok=(0, 1, 2))
     try:
         return size(done.text) if done.text else 0
     except (Refused, StepFailed):
         return -1
+
+
+def _started_with(redis: Redis) -> Sh:
+    """Return the ask for the words by which its supervisor starts it; none where it tells nothing."""
+    if redis.container:
+        told = ("docker", "container", "inspect", "--format", "{{json .Args}}", redis.container)
+        return Sh(*told, sudo=True, ok=(0, 1))
+    told_by = '# how it is started\nsystemctl show --property ExecStart --value "$1" 2>/dev/null || :'
+    return Sh(told_by, redis.unit, script=True)
 
 
 def _waited(figures: tuple[float, float]) -> str:
