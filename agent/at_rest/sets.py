@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -107,8 +107,11 @@ def _set(found: dict[str, Any], now: float) -> Set:
     )
 
 
-def check_dump(data: AtRest, copy: Named, depth: str) -> Action[Checked]:
-    """Check a set, and those it goes on from, as deep as `checksum`, `opens` or `restored`."""
+def check_dump(data: AtRest, copy: Named, depth: str, proved: Collection[str] = ()) -> Action[Checked]:
+    """Check a set, and those it goes on from, as deep as `checksum`, `opens` or `restored`.
+
+    Files of those in `proved` are not unpacked once more: they were, and their bytes are the same.
+    """
     words = list(data.chroma_python) if depth == "restored" else []
     found = yield from data.run(
         "check_set",
@@ -119,6 +122,7 @@ def check_dump(data: AtRest, copy: Named, depth: str) -> Action[Checked]:
             "seen": data.seen,
             "nice": data.load.nice,
             "io": data.load.io,
+            "proved": sorted(proved),
         },
         changes=f"unpacks {copy.id} in a folder of its own in {data.backup_dir}",
         again="safe",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.backup import catalog
 from agent.backup.model import Backup, Depth
+from agent.backup.sets import line_of
 from agent.backup.verify import verify
 from agent.errors import BackupDamaged, NoBackup
 from agent.inventory.model import Service
@@ -15,7 +16,8 @@ from agent.transport.ask import Action, Note
 def verify_all(service: Service, depth: Depth = "restored") -> Action[tuple[Backup, ...]]:
     """Verify each backup of the history, the newest first; what was found bad before is not read again.
 
-    What is pruned meanwhile is passed over.
+    What it goes on from is verified before it, and read and unpacked once for all that go on from it. What is
+    pruned meanwhile is passed over.
 
     Raises:
         NoBackup: the history has none.
@@ -29,12 +31,15 @@ def verify_all(service: Service, depth: Depth = "restored") -> Action[tuple[Back
         )
     proved: list[Backup] = []
     bad: list[str] = []
-    for each in known:
+    summed: set[str] = set()
+    ordered = {part.id: part for each in known for part in reversed(line_of(known, each))}
+    for each in ordered.values():
         if each.fault:
             proved.append(each)
             continue
         try:
-            proved.append((yield from verify(service, each.id, depth)))
+            restored = [one.id for one in proved if not one.fault] if depth == "restored" else []
+            proved.append((yield from verify(service, each.id, depth, proved=restored, summed=summed)))
         except NoBackup:
             yield Note(f"{each.id} was pruned meanwhile")
         except BackupDamaged as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
 
@@ -156,6 +156,11 @@ class Sets(Protocol):
 
     def dump_set(self, system: Any, kind: str, parent: str) -> Action[Laid]:
         """Lay a set of that kind down; `parent` is the set that an increment may go on from ("" = none)."""
+
+    def check_dump(
+        self, system: Any, backup: Backup, depth: str, proved: Collection[str] = ()
+    ) -> Action[Found]:
+        """Check a set; of those it goes on from what is in `proved` need not be unpacked once more."""
 
     def list_sets(self, system: Any) -> Action[tuple[Laid, ...]]:
         """Return the sets that lie there, whatever a history says of them."""

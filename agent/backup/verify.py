@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 from agent.backup import catalog
 from agent.backup.choose import choose, fault_in, moment
-from agent.backup.model import DEPTHS, Backup, Depth, Part, Verified, dumps_of
+from agent.backup.model import DEPTHS, Backup, Depth, Part, Sets, Verified, dumps_of
 from agent.backup.sets import line_of, missing
 from agent.errors import BackupDamaged, NoBackup
 from agent.inventory.model import Service
@@ -26,8 +27,18 @@ cut -d' ' -f1 "$1.sha256" 2>/dev/null || echo none
 _HOURS = 4 * 3600.0
 
 
-def verify(service: Service, name: str = "", depth: Depth = "restored") -> Action[Backup]:
+def verify(
+    service: Service,
+    name: str = "",
+    depth: Depth = "restored",
+    *,
+    proved: Collection[str] | None = (),
+    summed: set[str] | None = None,
+) -> Action[Backup]:
     """Verify a backup (the newest where `name` is empty) as deep as asked; what was found enters the history.
+
+    Of what it goes on from, those in `proved` (None = whatever the history calls restored) are read and held
+    to their sums, and not unpacked once more. Files in `summed` were read a moment ago; more join them.
 
     Raises:
         BackupDamaged: it is not what its history says; the history now has its fault.
@@ -35,10 +46,14 @@ def verify(service: Service, name: str = "", depth: Depth = "restored") -> Actio
     known = yield from catalog.read(service)
     backup = catalog.find(service, known, name)
     module, system = dumps_of(service)
-    wrong = yield from fault_with_line(known, backup)
+    wrong = yield from fault_with_line(known, backup, summed)
     detail, contents = "its bytes are those that were taken", backup.contents
     if not wrong and depth != "checksum":
-        found = yield from module.check_dump(system, backup, depth)
+        if hasattr(module, "dump_set"):
+            before = _restored(known, backup) if proved is None else proved
+            found = yield from cast(Sets, module).check_dump(system, backup, depth, before)
+        else:
+            found = yield from module.check_dump(system, backup, depth)
         wrong = "" if found.sound else found.detail
         detail, contents = found.detail, found.contents if depth == "restored" else contents
     now: float = yield Clock()
@@ -58,6 +73,13 @@ def verify(service: Service, name: str = "", depth: Depth = "restored") -> Actio
         service, backup.id, lambda each: replace(each, verified=told, contents=contents, fault="")
     )
     return replace(backup, verified=told, contents=contents, fault="")
+
+
+def _restored(known: Iterable[Backup], backup: Backup) -> list[str]:
+    line = line_of(known, backup)[1:]
+    return [
+        each.id for each in line if each.verified and each.verified.depth == "restored" and not each.fault
+    ]
 
 
 def newest(
@@ -152,23 +174,28 @@ def named(service: Service, name: str) -> Action[Backup]:
     return backup
 
 
-def fault_of(backup: Backup) -> Action[str]:
-    """Return what is wrong with a backup's files by their sizes and checksums; empty where nothing is."""
+def fault_of(backup: Backup, summed: set[str] | None = None) -> Action[str]:
+    """Return what is wrong with a backup's files by their sizes and checksums; empty where nothing is.
+
+    Those in `summed` were read a moment ago; what is right joins them.
+    """
+    sound = set() if summed is None else summed
     for part in backup.files:
-        wrong = yield from fault_in_file(part)
+        wrong = "" if part.path in sound else (yield from fault_in_file(part))
         if wrong:
             return wrong if part.path == backup.path else f"{part.path.rpartition('/')[2]}: {wrong}"
+        sound.add(part.path)
     return ""
 
 
-def fault_with_line(known: Iterable[Backup], backup: Backup) -> Action[str]:
+def fault_with_line(known: Iterable[Backup], backup: Backup, summed: set[str] | None = None) -> Action[str]:
     """Return what is wrong with a backup or with one of those it goes on from; empty where nothing is."""
     known = tuple(known)
     why = missing(known, backup)
     if why:
         return why
     for each in line_of(known, backup):
-        wrong = yield from fault_of(each)
+        wrong = yield from fault_of(each, summed)
         if wrong:
             return wrong if each is backup else f"it goes on from {each.id}, of which: {wrong}"
     return ""

@@ -46,16 +46,22 @@ print(json.dumps(answers))
 
 
 def check(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return whether the set `id` is sound as deep as `depth` (checksum, opens, restored), and a sentence."""
+    """Return whether the set `id` is sound as deep as `depth` (checksum, opens, restored), and a sentence.
+
+    Of the sets it goes on from those in `proved` were restored for proof, and their bytes are the same.
+    """
     place, depth = Place.of(spec), spec["depth"]
     try:
         sets = chain(place, spec["id"])
-        why = next((found for each in sets if (found := faults(place, each))), "") or _backwards(sets)
+        why = _backwards(sets)
+        if depth == "checksum":
+            why = why or next((found for each in sets if (found := faults(place, each))), "")
         if why:
             raise Refuse(why)
         if depth == "checksum":
             return _told(True, sets, "its bytes are those that were taken")
-        total = sum(needs(place, sets, element) for element in sets[-1].parts)
+        proved = _proved(sets, spec)
+        total = sum(needs(place, sets, element, proved) for element in sets[-1].parts)
         durable.room(place.backups, total, "a check")
         with durable.scratch(place.backups / _WORK) as work:
             detail = _unfolded(place, sets, spec, work)
@@ -67,8 +73,8 @@ def check(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unfolded(place: Place, sets: list[KeptSet], spec: dict[str, Any], work: Path) -> str:
-    last = sets[-1]
-    found = {element: unfold(place, sets, element, work) for element in last.parts}
+    last, proved = sets[-1], _proved(sets, spec)
+    found = {element: unfold(place, sets, element, work, proved) for element in last.parts}
     for element, path in found.items():
         why = differs(last, element, path)
         if why:
@@ -83,7 +89,14 @@ def _unfolded(place: Place, sets: list[KeptSet], spec: dict[str, Any], work: Pat
     if inside:
         _ask_chroma(words, last, inside, found["chromadb"])
     listed = ", ".join(f"{count} {name}" for name, count in contents(last).items())
-    return f"restored and compared: {listed}{', searched by Chroma itself' if inside else ''}"
+    before = f", on what was proved of {sets[proved - 1].id}" if proved else ""
+    return f"restored and compared: {listed}{before}{', searched by Chroma itself' if inside else ''}"
+
+
+def _proved(sets: list[KeptSet], spec: dict[str, Any]) -> int:
+    """Return behind how many of the sets, the last not among them, the newest stands that was proved."""
+    known = spec.get("proved", ())
+    return max((number for number, each in enumerate(sets[:-1], 1) if each.id in known), default=0)
 
 
 def _ask_chroma(words: list[str], kept: KeptSet, inside: str, own: Path) -> None:

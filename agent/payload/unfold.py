@@ -11,13 +11,14 @@ from agent.payload.durable import Refuse
 from agent.payload.kept_set import FULL, KeptSet, Place, bond_of, faults
 from agent.payload.united import Link
 
+_BLOCK = 4096
 
-def needs(place: Place, sets: list[KeptSet], element: str) -> int:
-    """Return how many bytes an element takes up when it is unfolded, from above."""
+
+def needs(place: Place, sets: list[KeptSet], element: str, proved: int = 0) -> int:
+    """Return how many bytes an element takes up when it is unfolded, from above; `proved` as in `unfold`."""
     last = sets[-1].parts[element]
     if element == "files":
-        held = (*last.holds["files"].values(), *last.holds.get("waiting", {}).values())
-        return sum(int(each[0]) for each in held) * 2
+        return _needs_of_files(sets, proved)
     if last.unpacked:
         return max(last.unpacked, *(each.parts[element].unpacked for each in sets))
     # A .gz ends with the size of what it holds, up to 4 GiB; zeros can make it a thousandfold.
@@ -28,13 +29,27 @@ def needs(place: Place, sets: list[KeptSet], element: str) -> int:
     return told + sum(20 * each.parts[element].bytes for each in sets[1:])
 
 
-def unfold(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Path:
+def _needs_of_files(sets: list[KeptSet], proved: int) -> int:
+    """Count each name once, as large as it ever was: what a later set brings takes its place."""
+    before = sets[proved - 1].parts["files"].holds["files"] if proved else {}
+    sizes: dict[str, int] = {}
+    for holds in (each.parts["files"].holds for each in sets[proved:]):
+        for name, (size, _, total) in (*holds["files"].items(), *holds.get("waiting", {}).items()):
+            if name not in before or before[name][2] != total:
+                sizes[name] = max(int(size), sizes.get(name, 0))
+    return sum(sizes.values()) + _BLOCK * len(sizes)
+
+
+def unfold(place: Place, sets: list[KeptSet], element: str, folder: Path, proved: int = 0) -> Path:
     """Make an element of the last of `sets` below `folder`, not yet synced, and return where it is.
+
+    Of files only those that are not in the first `proved` sets: these have been held to their manifests, and
+    are the same bytes still. A database needs all of them.
 
     Raises:
         Refuse: a file is not what it should be; the sentence says which and why.
     """
-    for each in sets:
+    for each in sets[proved if element == "files" else 0 :]:
         why = faults(place, each, (element,))
         if why:
             raise Refuse(why)
@@ -47,7 +62,9 @@ def unfold(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Pat
             )
     if sets[0].parts[element].form != FULL:
         raise Refuse(f"{sets[0].id} is an increment without its base")
-    return _files(place, sets, folder) if element == "files" else _database(place, sets, element, folder)
+    if element == "files":
+        return _files(place, sets, folder, proved)
+    return _database(place, sets, element, folder)
 
 
 def _database(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Path:
@@ -83,11 +100,14 @@ def _held(each: KeptSet, element: str, total: str) -> None:
         )
 
 
-def _files(place: Place, sets: list[KeptSet], folder: Path) -> Path:
+def _files(place: Place, sets: list[KeptSet], folder: Path, proved: int) -> Path:
     found = folder / place.files
     found.mkdir(parents=True)
     sums: dict[str, str] = {}
-    for each in sets:
+    if proved:
+        before = sets[proved - 1].parts["files"].holds["files"]
+        sums = {f"{place.files}/{name}": said[2] for name, said in before.items()}
+    for each in sets[proved:]:
         sums.update(tarball.unpack(place.backups / each.parts["files"].path, folder))
     holds = sets[-1].parts["files"].holds
     wanted = {f"{place.files}/{name}": said for name, said in holds["files"].items()}
@@ -97,7 +117,7 @@ def _files(place: Place, sets: list[KeptSet], folder: Path) -> Path:
             what = "is not the file it was made of" if name in sums else "is missing"
             raise Refuse(f"{name} of {sets[-1].id} {what}")
     for name in set(sums) - set(wanted):
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=bool(proved))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,9 +30,11 @@ def list_sets(sqlite: Sqlite) -> Action[tuple[Set, ...]]:
     return (yield from sets.list_sets(sqlite))
 
 
-def check_dump(sqlite: Sqlite, copy: Named, depth: str = "restored") -> Action[Checked]:
+def check_dump(
+    sqlite: Sqlite, copy: Named, depth: str = "restored", proved: Collection[str] = ()
+) -> Action[Checked]:
     """Check a copy: `opens` by itself, `restored` by putting it back elsewhere and comparing all of it."""
-    return (yield from sets.check_dump(sqlite, copy, depth))
+    return (yield from sets.check_dump(sqlite, copy, depth, proved))
 
 
 def restore(sqlite: Sqlite, copy: Named) -> Action[Restored]:

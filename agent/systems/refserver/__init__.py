@@ -5,7 +5,7 @@ How each verb on its data goes about it stands in `agent/at_rest`, on its host i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.at_rest import look, mend, sets, stream
 from agent.at_rest.look import Look, Pulse
@@ -55,9 +55,11 @@ def list_sets(refserver: Refserver) -> Action[tuple[Set, ...]]:
     return (yield from sets.list_sets(refserver))
 
 
-def check_dump(refserver: Refserver, copy: Named, depth: str = "restored") -> Action[Checked]:
+def check_dump(
+    refserver: Refserver, copy: Named, depth: str = "restored", proved: Collection[str] = ()
+) -> Action[Checked]:
     """Check a set: `opens` by itself, `restored` by putting it back elsewhere and comparing every row."""
-    return (yield from sets.check_dump(refserver, copy, depth))
+    return (yield from sets.check_dump(refserver, copy, depth, proved))
 
 
 def restore(refserver: Refserver, copy: Named, elements: Sequence[str] = ()) -> Action[Restored]:
