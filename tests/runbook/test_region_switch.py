@@ -47,6 +47,7 @@ def test_the_application_is_told_once_and_last():
         "cold",
         "fetch",
         "redis",
+        "ready",
         "mongodb",
         "dark",
         "point",

@@ -13,13 +13,13 @@ import pytest
 from agent.errors import BadInventory, NoRoom, NotInTime, ProofFailed, ServiceRefused, StepFailed
 from agent.inventory.model import Service
 from agent.secrets import Secret
-from agent.systems import redis
+from agent.systems import DEGRADED, redis
 from agent.systems.redis.server import Redis, Reply, read
 from agent.transport.ask import Done
 from agent.transport.fake import FakeRoad
 from agent.transport.perform import perform
 from tests.ports import free_port
-from tests.systems.server import PASSWORD, Here
+from tests.systems.server import PASSWORD, Here, redis_here
 
 
 def test_settings_have_defaults_and_are_checked() -> None:
@@ -249,3 +249,36 @@ def test_tls_is_true_or_false() -> None:
     assert system.cli_words[-5:] == ("--user", "dr", "--tls", "--cacert", "/ca.pem")
     with pytest.raises(BadInventory, match="true or false"):
         Redis.of(Service("redis", "r1", "systemd", "u", {"tls": "yes"}))
+
+
+def test_a_replica_is_not_said_to_write(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In touch with its master it reads, and no write is claimed; cut off, it is a symptom and no proof."""
+    with redis_here(tmp_path / "master") as master:
+        port = free_port()
+        master.start("--port", str(port))
+        master.client.set("a", 1)
+        here.start("--masterauth", PASSWORD)
+        here.client.replicaof("127.0.0.1", port)
+        proof = here.do(redis.prove(here.system))
+        assert proof.claims[1].startswith("it reads, and is in touch with its master; writes were not tried")
+        assert [each.id for each in here.do(redis.diagnose(here.system)).symptoms] == []
+        with pytest.raises(
+            ProofFailed, match=f"reads and writes, found that it is a replica of 127.0.0.1:{port}"
+        ):
+            here.do(redis.prove(here.system, master=True))
+        with pytest.raises(ProofFailed, match="found a replica"):
+            here.do(redis.prove_relieved(here.system))
+        master.client.flushall()
+        here.do(redis.prove(here.system))
+    monkeypatch.setattr("agent.systems.redis.claims._IN_TOUCH", 0.3)
+    (symptom,) = here.do(redis.diagnose(here.system)).symptoms
+    assert (symptom.id, symptom.level) == ("redis.replica-cut-off", DEGRADED)
+    with pytest.raises(ProofFailed, match="in touch with its master"):
+        here.do(redis.prove(here.system))
+    copy = here.folder / "copy.rdb"
+    copy.write_bytes(b"")
+    held = redis.Copy(
+        "b", str(copy), mark="20261122030000/1", contents={"db0": 9}, taken_at="2026-11-22T03:00:00+00:00"
+    )
+    with pytest.raises(StepFailed, match=r"found a replica of .*REPLICAOF NO ONE"):
+        here.do(redis.find_loss(here.system, held))

@@ -101,9 +101,12 @@ def count(redis: Redis, at_least: int = 0) -> Action[int]:
     return (yield from claims.count(redis, at_least))
 
 
-def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
-    """Prove that the server answers, reads, writes, keeps what it writes, and could start again."""
-    return (yield from claims.prove(redis, at_least))
+def prove(redis: Redis, at_least: int = 0, master: bool = False) -> Action[Proof]:
+    """Prove that the server answers, reads, writes, keeps what it writes, and could start again.
+
+    Of a replica it is proved that it is in touch with its master, and no write is claimed; with `master` a
+    replica fails."""
+    return (yield from claims.prove(redis, at_least, master=master))
 
 
 def prove_back(redis: Redis, copy: Copy | None = None) -> Action[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.errors import ProofFailed, StepFailed
+from agent.errors import NotInTime, ProofFailed, StepFailed
 from agent.systems.redis.look import Copy
 from agent.systems.redis.server import Redis, ask, info, read
 from agent.transport.ask import Action, Clock, Done, Sh, Until
@@ -33,13 +33,18 @@ for each in /proc/[0-9]*; do
   exit 0
 done
 """
+_IN_TOUCH = 60.0
 _OLD = 10
 """Seconds for which a server that runs on the data and answers nobody is no restart loop."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How the server is, by asking it only. `symptoms` are sentences; none means it is well."""
+    """How the server is, by asking it only. `symptoms` are sentences; none means it is well.
+
+    A replica takes no writes but its master's, and `writes` says nothing of it; `link` is whether it is in
+    touch with that: up, down, or "" for a master.
+    """
 
     up: bool
     reads: bool = False
@@ -50,6 +55,7 @@ class Status:
     version: str = ""
     aof: str = ""
     symptoms: tuple[str, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,11 @@ def status(redis: Redis) -> Action[Status]:
     keys = yield from _keys(redis)
     wrote = yield from _write(redis, replication["role"])
     symptoms += [wrote] if wrote else []
+    link = "" if replication["role"] == "master" else replication.get("master_link_status", "down")
+    if link not in ("", "up"):
+        symptoms.append(
+            f"{_replica(replication)}, and is not in touch with it: what it answers is of the past"
+        )
     if state["aof_enabled"] != "1":
         symptoms.append("the append-only file is switched off")
     if state["aof_last_write_status"] != "ok":
@@ -95,6 +106,7 @@ def status(redis: Redis) -> Action[Status]:
         version=server["redis_version"],
         aof=state["aof_last_write_status"] if state["aof_enabled"] == "1" else "off",
         symptoms=tuple(symptoms),
+        link=link,
     )
 
 
@@ -146,8 +158,11 @@ def count(redis: Redis, at_least: int = 0) -> Action[int]:
     return keys
 
 
-def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
+def prove(redis: Redis, at_least: int = 0, *, master: bool = False) -> Action[Proof]:
     """Prove that the server answers, reads, writes, keeps what it writes, and could start again.
+
+    Of a replica it is proved that it is in touch with its master, in place of the writing; with `master` it
+    may be none.
 
     Raises:
         ProofFailed: one of these is false; the sentence names it.
@@ -155,9 +170,8 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
     """
     reply = yield from ask(redis, "PING")
     _claim(redis, "it answers PONG", reply.text == "PONG", reply.text)
-    role = (yield from info(redis, "replication"))["role"]
-    wrong = yield from _write(redis, role)
-    _claim(redis, "it reads and writes", not wrong, wrong)
+    replication = yield from info(redis, "replication")
+    serves = yield from _serves(redis, replication, master=master)
     state = yield from info(redis, "persistence")
     _claim(redis, "its append-only file is on", state["aof_enabled"] == "1", "it is off")
     written = state["aof_last_write_status"]
@@ -168,13 +182,44 @@ def prove(redis: Redis, at_least: int = 0) -> Action[Proof]:
     return Proof(
         claims=(
             "it answers PONG",
-            "it reads and writes",
+            serves,
             "its append-only file is on and is being written",
             "its files are there and are its own",
             f"it holds {keys} keys, at least {at_least} were expected",
         ),
         keys=keys,
     )
+
+
+def _serves(redis: Redis, replication: dict[str, str], *, master: bool) -> Action[str]:
+    """Prove that it does what its part is, and return the claim."""
+    if replication["role"] == "master":
+        wrong = yield from _write(redis, "master")
+        _claim(redis, "it reads and writes", not wrong, wrong)
+        return "it reads and writes"
+    what = _replica(replication)
+    if master:
+        raise ProofFailed(
+            f"{redis.host}: expected of Redis that it reads and writes, found that {what}.",
+            do="Where it is to take the master's place: redis-cli REPLICAOF NO ONE there, and run again.",
+        )
+    try:
+        # One that was just started has its master's data sent to it first.
+        yield Until(
+            redis.cli("INFO", "replication"),
+            lambda done: read(redis, done).fields().get("master_link_status") == "up",
+            f"Redis on {redis.host} is in touch with its master",
+            within=_IN_TOUCH,
+            supposing=Done(0),
+        )
+    except NotInTime:
+        _claim(redis, "it is in touch with its master", False, f"{what}, and the link is down")
+    return f"it reads, and is in touch with its master; writes were not tried: {what}"
+
+
+def _replica(replication: dict[str, str]) -> str:
+    where = f"{replication.get('master_host', '?')}:{replication.get('master_port', '?')}"
+    return f"it is a replica of {where}"
 
 
 def prove_back(redis: Redis, copy: Copy | None) -> Action[str]:

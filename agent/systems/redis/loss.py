@@ -37,11 +37,13 @@ class Loss:
 
 @dataclass(frozen=True)
 class Alive:
-    """What a running server says: its keys, its mark, and since when it runs (seconds since 1970)."""
+    """What a running server says: its keys, its mark, since when it runs (seconds since 1970), whose replica
+    it is."""
 
     keys: int
     mark: str
     began: float
+    master: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
     """Tell whether all data is gone, and choose what is put back: `copy`, or a newer dump.rdb left behind.
 
     Raises:
-        StepFailed: data is still there, so another page loses less; the sentence says what there is.
+        StepFailed: data is still there, so another page loses less; the sentence says what there is. Or it is
+            a replica: what it holds is its master's.
         NoBackup: it is gone, and there is nothing to put back.
         ServiceRefused: the server does not accept our password.
     """
@@ -75,6 +78,13 @@ def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
         raise StepFailed(
             f"{redis.host}: expected all of Redis's data to be gone, found: {why}.",
             do="Run redis_aof: it loses less. Nothing was changed.",
+        )
+    if alive and alive.master:
+        raise StepFailed(
+            f"{redis.host}: expected a master whose data are gone, found a replica of {alive.master}: {why}. "
+            "It would take that one's data again whatever is put back here.",
+            do="Run this page on its master. Where this one is to take its place: redis-cli REPLICAOF NO ONE "
+            "here, and run again. Nothing was changed.",
         )
     found = judge(redis, seen, why)
     if found.source is None:
@@ -164,7 +174,9 @@ def _ask_the_living(redis: Redis, now: float) -> Action[Alive]:
     server = yield from info(redis, "server")
     mark = yield from ask(redis, "GET", "drillyard:mark")
     keys = sum(int(what.split(",")[0].split("=")[1]) for what in space.values())
-    return Alive(keys, mark.text, now - float(server["uptime_in_seconds"]))
+    its = yield from info(redis, "replication")
+    master = "" if its["role"] == "master" else f"{its.get('master_host')}:{its.get('master_port')}"
+    return Alive(keys, mark.text, now - float(server["uptime_in_seconds"]), master)
 
 
 def _moment(text: str) -> float:

@@ -217,6 +217,11 @@ def prove_relieved(redis: Redis) -> Action[Relieved]:
         ProofFailed: they are not, or more than nine tenths of maxmemory are used.
     """
     says = yield from status(redis)
+    if says.link:
+        raise ProofFailed(
+            f"{redis.host}: expected a master that takes writes, found a replica.",
+            do="Run this page on its master.",
+        )
     if not says.writes:
         raise ProofFailed(f"{redis.host}: expected Redis to take writes, found: {'; '.join(says.symptoms)}.")
     said = yield from info(redis, "memory")

@@ -58,6 +58,12 @@ _TABLE = (
         "로그를 쓸 수 없어 쓰기가 거부됨",
     ),
     Symptom("redis.writes-refused", DOWN, "Writes are refused", "쓰기가 거부됨"),
+    Symptom(
+        "redis.replica-cut-off",
+        DEGRADED,
+        "A replica is not in touch with its master: what it answers is of the past",
+        "복제본이 마스터와 끊김: 과거의 데이터를 응답함",
+    ),
     Symptom("redis.log-off", DEGRADED, "The append-only file is switched off", "AOF가 꺼져 있음"),
     Symptom(
         "redis.cuts-itself",
@@ -120,6 +126,8 @@ def judge(says: Status, found: Look, config: Mapping[str, str]) -> Iterator[Symp
         yield _seen("redis.files-foreign", ", ".join(found.wrong_owner[:3]))
     if says.up and not says.loading and not says.writes:
         yield _refused(says)
+    if says.link not in ("", "up"):
+        yield _seen("redis.replica-cut-off", f"the link is {says.link}")
     yield from _settings(says, config)
 
 
