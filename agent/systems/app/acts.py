@@ -11,15 +11,21 @@ from agent.systems.app.server import App, payload
 from agent.systems.app.symptoms import SYMPTOMS
 from agent.transport.ask import Action, Done, Note, Sh
 
-# The link is replaced by renaming another over it: at no moment is there none.
+# The link is replaced by renaming another over it: at no moment is there none. It is written as the one of
+# before was, and where that would lead elsewhere, as the whole path.
 _SWITCH = """\
 # make another release the current one, and mark the one of before as bad
 set -eu
 releases=$1 current=$2 to=$3 bad=$4
 [ -d "$releases/$to" ]
-case $(readlink "$current") in /*) target=$releases/$to ;; *) target=$(basename "$releases")/$to ;; esac
+old=$(readlink "$current")
+old=${old%/}
+case $old in */*) target=${old%/*}/$to ;; *) target=$to ;; esac
 rm -f "$current.drillyard-new"
 ln -s "$target" "$current.drillyard-new"
+if [ "$(readlink -f "$current.drillyard-new")" != "$(readlink -f "$releases/$to")" ]; then
+  ln -sfn "$releases/$to" "$current.drillyard-new"
+fi
 mv -T "$current.drillyard-new" "$current"
 : >"$releases/$bad/.drillyard-bad"
 [ "$(readlink -f "$current")" = "$(readlink -f "$releases/$to")" ]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,31 @@ def test_a_link_that_was_absolute_stays_so(here: LocalRoad, released: App, tmp_p
     (tmp_path / "current").symlink_to(tmp_path / "releases/10")
     perform(verbs.roll_back(released), here)
     assert links(tmp_path) == str(tmp_path / "releases/9")
+
+
+@pytest.mark.parametrize(
+    ("place", "before", "after"),
+    [
+        ("releases/current", "10", "9"),
+        ("releases/current", "./10/", "9"),
+        ("live/current", "../releases/10", "../releases/9"),
+        ("live/current", "../stable", "{}/releases/9"),
+    ],
+)
+def test_a_link_elsewhere_leads_to_the_release(
+    here: LocalRoad, released: App, tmp_path: Path, place: str, before: str, after: str
+) -> None:
+    """Beside the releases, in a folder of its own, by way of another link: it never leads to nothing."""
+    (tmp_path / "live").mkdir()
+    (tmp_path / "stable").symlink_to("releases/10")
+    link = tmp_path / place
+    link.symlink_to(before)
+    assert link.is_dir()
+    rolled = perform(verbs.roll_back(replace(released, current=str(link))), here)
+    assert (rolled.release, rolled.bad) == ("9", "10")
+    assert link.resolve() == (tmp_path / "releases/9").resolve()
+    assert str(link.readlink()) == after.format(tmp_path)
+    assert (tmp_path / "stable").readlink() == Path("releases/10")
 
 
 def test_nothing_to_go_back_to(here: LocalRoad, released: App, tmp_path: Path) -> None:
