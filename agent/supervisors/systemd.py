@@ -16,8 +16,16 @@ from agent.transport.ask import Action, Done, Put, Sh, Until
 
 _FACTS = (
     "LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result,StateChangeTimestamp,Type,"
-    "ActiveEnterTimestampMonotonic"
+    "ActiveEnterTimestampMonotonic,Id"
 )
+# By the age of a process that begins now: in a container of LXC /proc/uptime tells the container's, and
+# systemd the host's.
+_WITH_TIME = 'systemctl show --property "$1" "$2"; cut -d" " -f22 /proc/self/stat'
+_TICKS = 100
+# The journal knows units by their own names, and not by an alias (redis for redis-server).
+_ID = '"$(systemctl show --property Id "$1" | cut -d= -f2-)"'
+_JOURNAL = f'journalctl --unit {_ID} --lines "$2" --quiet --no-pager --output short-iso'
+_OWN = f'journalctl _SYSTEMD_UNIT={_ID} --lines "$2" --quiet --no-pager --output short-iso'
 # These are active as soon as their process exists; the others say when they are ready.
 _READY_AT_ONCE = ("simple", "exec", "idle")
 _NO_UNIT = 5
@@ -97,9 +105,10 @@ def kill(service: Service) -> Action[None]:
 
 
 def enable(service: Service) -> Action[Status]:
-    """Have the unit start with the host."""
+    """Have the unit start with the host; an alias cannot be enabled, and what it is of can."""
+    own = _facts((yield _show(service))).get("Id", "")
     yield Sh(
-        *("systemctl", "enable", "--quiet", service.unit),
+        *("systemctl", "enable", "--quiet", own if own and own != _full(service) else service.unit),
         sudo=True,
         changes=f"enables {service.unit}",
         again="safe",
@@ -109,11 +118,7 @@ def enable(service: Service) -> Action[Status]:
 
 def logs(service: Service, *, lines: int = 100) -> Action[str]:
     """Return the newest lines of the unit's journal."""
-    done: Done = yield Sh(
-        *("journalctl", "--unit", service.unit, "--lines", str(lines), "--no-pager", "--output", "short-iso"),
-        sudo=True,
-        ok=(0, 1),
-    )
+    done: Done = yield Sh(_JOURNAL, service.unit, str(lines), script=True, sudo=True, ok=(0, 1))
     return done.text
 
 
@@ -167,12 +172,7 @@ def _raise(service: Service, verb: str, within: float) -> Action[Status]:
         raise did_not(service, verb, began.complaint, (yield from _last_words(service)))
     try:
         done: Done = yield Until(
-            Sh(
-                'systemctl show --property "$1" "$2"; cut -d. -f1 /proc/uptime',
-                _FACTS,
-                service.unit,
-                script=True,
-            ),
+            Sh(_WITH_TIME, _FACTS, service.unit, script=True),
             _settled,
             f"{service.unit} is running",
             within=within,
@@ -191,22 +191,14 @@ def _settled(done: Done) -> bool:
     now, facts = _read(done), _facts(done)
     if now.state != "running" or facts.get("Type") not in _READY_AT_ONCE:
         return now.state in ("running", "failed", "stopped") or now.restarts >= LOOPS
-    up = float(done.text.splitlines()[-1]) - int(facts["ActiveEnterTimestampMonotonic"]) / 1e6
+    up = float(done.text.splitlines()[-1]) / _TICKS - int(facts["ActiveEnterTimestampMonotonic"]) / 1e6
     return up >= STEADY
 
 
 def _last_words(service: Service) -> Action[str]:
     """Return the end of what the unit itself wrote, which systemd's words about it would crowd out."""
-    own = f"_SYSTEMD_UNIT={_full(service)}"
-    done: Done = yield Sh(
-        *("journalctl", own, "--lines", str(LAST), "--no-pager", "--output", "short-iso"),
-        sudo=True,
-        ok=(0, 1),
-    )
-    # Without any entry journalctl says so, in dashes.
-    if done.text and not done.text.startswith("-- No entries"):
-        return done.text
-    return (yield from logs(service, lines=LAST))
+    done: Done = yield Sh(_OWN, service.unit, str(LAST), script=True, sudo=True, ok=(0, 1))
+    return done.text or (yield from logs(service, lines=LAST))
 
 
 def _forget_failures(service: Service) -> Sh:

@@ -118,6 +118,24 @@ def test_a_crash_loop_is_told_ended_and_left(way, ask):
     assert ask(verbs.start(way.service())).state == "running"
 
 
+def test_an_alias_is_the_unit_it_leads_to(way, ask):
+    """Debian's `redis` is redis-server: its log is that one's, and it can be enabled."""
+    if way.name != "systemd":
+        pytest.skip("only systemd has aliases")
+    folder = "/etc/systemd/system"
+    way._sh(f"ln -s {folder}/conform-api.service {folder}/conform-nick.service; systemctl daemon-reload")
+    try:
+        nick = way.service("nick")
+        assert ask(verbs.restart(nick)).pid == ask(verbs.status(way.service())).pid
+        assert "serving in mode" in ask(verbs.logs(nick, lines=5))
+        assert ask(verbs.enable(nick)).enabled
+        way.control("touch broken")
+        with pytest.raises(StepFailed, match=r"(?s)conform-nick to restart.*the data in .* are broken"):
+            ask(verbs.restart(nick))
+    finally:
+        way._sh(f"rm {folder}/conform-nick.service; systemctl daemon-reload")
+
+
 def test_a_slow_service_is_starting_until_it_is_ready(way, ask):
     """What says by itself when it is ready is `starting` until then, and its start is awaited."""
     slow = way.service("slow")

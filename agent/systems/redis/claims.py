@@ -18,11 +18,12 @@ set -eu
 find -H "$(dirname "$1")" ! -user "$2" -o -type f ! -perm -u+rw | sed -n "1s/^/not $2's to read and write: /p"
 """
 
-# A server's working folder is that of its data; what begins and ends again and again is never old.
+# A server's working folder is that of its data; what begins and ends again and again is never old. The time
+# is that of a process which begins now: in a container of LXC /proc/uptime tells another one.
 _ALIVE = """\
 # a server that works on these data, wherever it listens
 set -eu
-up=$(cut -d. -f1 /proc/uptime)
+up=$(($(cut -d' ' -f22 /proc/self/stat) / 100))
 for each in /proc/[0-9]*; do
   [ "$each/cwd" -ef "$1" ] || continue
   case $(cat "$each/comm" 2>/dev/null) in *-server) ;; *) continue ;; esac
