@@ -18,6 +18,11 @@ FULL = 1 << 20
 """With fewer free bytes than this a disk is full."""
 
 _SOON = 14 * 86_400
+_PROXIES = frozenset(
+    "nginx haproxy caddy traefik envoy apache2 httpd stunnel stunnel4 hitch varnishd docker-proxy".split()
+)
+"""Who may listen in an application's place by right, as the way to it: it says so where it cannot reach that."""
+
 _ENDED = re.compile(r"code=(exited|killed|dumped), status=(\w+)(?:/(\w+))?")
 _RAISED = re.compile(
     r"\b((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Refused)\b.*|[Pp]anic: .*|FATAL.*)"
@@ -134,7 +139,9 @@ def _disk(_app: App, seen: Seen) -> Cause | None:
 def _port(app: App, seen: Seen) -> Cause | None:
     """A stranger on the port while the service itself does not run; or one whose port it says is taken."""
     holder = seen.facts.get("listener") or {}
-    if not app.local or not holder.get("pids") or holder.get("name") == "docker-proxy":
+    if not app.local or not holder.get("pids"):
+        return None
+    if holder["name"] in _PROXIES and not (holder["name"] != "docker-proxy" and _TAKEN.search(seen.log)):
         return None
     # It may have been started anew since its supervisor was asked.
     if holder["group"] in (app.name, f"{app.name}.service"):

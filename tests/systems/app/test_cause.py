@@ -28,10 +28,12 @@ STRANGER = {
     "began": "7",
     "group": "cron.service",
 }
+PROXY = {**STRANGER, "name": "nginx", "args": "nginx: master process", "group": "nginx.service"}
 OWN = {**STRANGER, "group": "chat-api.service"}
 FRESH = NOW - 300
 DAY = 86_400
 SAYS = {**ANSWERED, "status": 503}
+NO_WAY = {**ANSWERED, "status": 502, "body": "<h1>502 Bad Gateway</h1>"}
 NAMES = '{"ok": false, "failed": {"mongodb": "no answer in 2 s"}}'
 FULL = {"/var": {"free": 4096, "size": 10**9, "files": 100}}
 SPENT = {"/var": {"free": 10**9, "size": 10**9, "files": 0}}
@@ -123,6 +125,16 @@ CASES: dict[str, tuple[str, Seen]] = {
     "a stranger who says that all is well": (
         "port-taken",
         seen(FAILED, ENDED, listener=STRANGER, processes=[]),
+    ),
+    "crashed behind a proxy of its host": (
+        "crashed",
+        seen(
+            replace(FAILED, restarts=0, detail="signal"), KILLED, health=NO_WAY, listener=PROXY, processes=[]
+        ),
+    ),
+    "a proxy took its port": (
+        "port-taken",
+        seen(FAILED, "bind: Address already in use", health=NO_WAY, listener=PROXY, processes=[]),
     ),
     "disk full": ("disk-full", seen(FAILED, ENDED, **NOBODY, disks=FULL, switched=FRESH)),
     "no inodes": ("disk-full", seen(FAILED, ENDED, **NOBODY, disks=SPENT)),
