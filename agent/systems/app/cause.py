@@ -19,9 +19,20 @@ FULL = 1 << 20
 
 _SOON = 14 * 86_400
 _PROXIES = frozenset(
-    "nginx haproxy caddy traefik envoy apache2 httpd stunnel stunnel4 hitch varnishd docker-proxy".split()
+    [
+        "nginx",
+        "haproxy",
+        "caddy",
+        "traefik",
+        "envoy",
+        "apache2",
+        "httpd",
+        "stunnel",
+        "stunnel4",
+        "docker-proxy",
+    ]
 )
-"""Who may listen in an application's place by right, as the way to it: it says so where it cannot reach that."""
+"""Who may listen where the health check goes by right, as the way to the application."""
 
 _ENDED = re.compile(r"code=(exited|killed|dumped), status=(\w+)(?:/(\w+))?")
 _RAISED = re.compile(
