@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import struct
 import sys
 from typing import Any
 
 from agent.payload.visit import trouble
 
 _LINE = b"PING\r\n"
+# {hello: 1, $db: "admin"} as OP_MSG: MongoDB says nothing before it has a whole message, and this needs no login.
+_HELLO = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0"
+_BSON = struct.pack("<i", len(_HELLO) + 5) + _HELLO + b"\0"
+_MESSAGE = struct.pack("<iiiiiB", 21 + len(_BSON), 1, 0, 2013, 0, 0) + _BSON
 
 
 def answering(spec: dict[str, Any]) -> dict[str, Any]:
@@ -21,13 +26,13 @@ def answering(spec: dict[str, Any]) -> dict[str, Any]:
 
     Any byte is an answer: Redis says PONG, or asks for a password, or that it is loading. One that wants TLS
     hangs up on whoever does not greet it so, as if nobody were there: it is greeted in TLS then, and any word
-    of TLS is an answer too. `spec` has `where` (host:port) and `seconds` to wait.
+    of TLS is an answer too. `spec` has `where` (host:port), `seconds` to wait, and `mongodb` where it is one.
     """
     host, _, port = spec["where"].rpartition(":")
     where = (host.strip("[]"), int(port))
     seconds = float(spec.get("seconds", 5))
     try:
-        if _says(where, seconds):
+        if _says(where, seconds, _MESSAGE if spec.get("mongodb") else _LINE):
             return {"answers": True, "trouble": "", "detail": ""}
         kind, words = "reset", ""
     except OSError as error:
@@ -37,10 +42,10 @@ def answering(spec: dict[str, Any]) -> dict[str, Any]:
     return {"answers": False, "trouble": kind, "detail": words}
 
 
-def _says(where: tuple[str, int], seconds: float) -> bool:
+def _says(where: tuple[str, int], seconds: float, greeting: bytes) -> bool:
     with socket.create_connection(where, seconds) as line:
         line.settimeout(seconds)
-        line.sendall(_LINE)
+        line.sendall(greeting)
         return bool(line.recv(1))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.payload.answering import answering
+from tests.mongo_standin import MongoServer
 from tests.ports import free_port
 
 
@@ -77,3 +78,11 @@ def in_tls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
 def test_who_wants_tls_answers(in_tls: int) -> None:
     """It hangs up on whoever does not speak it, and is alive: nobody is to leave it for lost."""
     assert asked(in_tls)["answers"]
+
+
+def test_a_mongodb_answers(mongo_server: MongoServer) -> None:
+    """It waits for a whole message of its own, and tells whoever comes that it is there."""
+    where = {"where": f"127.0.0.1:{mongo_server.port}", "seconds": 60}
+    assert answering({**where, "mongodb": True})["answers"]
+    where["where"] = f"127.0.0.1:{free_port()}"
+    assert not answering({**where, "mongodb": True})["answers"]

@@ -78,7 +78,7 @@ def test_each_step_is_for_those_who_serve_its_system(step: str, on: set[str]):
 def test_neither_half_is_left_behind_alive():
     """Both are asked before anything is done and right before the application is told, with time to start."""
     asks = [step.id for step in PAGE.every_step() if step.do in ("mongodb.lost", "app.need_lost")]
-    assert asks == ["lost", "cold", "mongodb.lost", "dark"]
+    assert asks == ["lost", "cold", "mongodb.lost", "mongodb.unreached", "dark"]
     later = next(step for step in PAGE.every_step() if step.id == "mongodb.later")
     assert later.do == "mongodb.bring_later"
     told = [step for step in PAGE.steps if step.do == "service.set_env"]

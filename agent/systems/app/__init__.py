@@ -68,12 +68,12 @@ def await_dependency(app: App, name: str, page: str = "", within: float = 1200) 
     return (yield from claims.await_dependency(app, name, page, within))
 
 
-def need_lost(app: App, name: str, again: bool = False) -> Action[None]:
+def need_lost(app: App, name: str, again: bool = False, needed: bool = True) -> Action[None]:
     """See that a dependency of `needs` answers nothing, so that leaving it behind leaves nothing alive.
 
-    Refused where it answers, and where `needs` does not say where it is. `again` says that this is the look
-    right before the application is sent elsewhere."""
-    return (yield from claims.need_lost(app, name, again))
+    Refused where it answers, and where `needs` does not say where it is (with `needed` False that is a note).
+    `again` says that this is the look right before the application is sent elsewhere."""
+    return (yield from claims.need_lost(app, name, again, needed))
 
 
 def health(app: App, within: float = 60) -> Action[float]:

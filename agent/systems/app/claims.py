@@ -56,14 +56,21 @@ def await_dependency(app: App, name: str, page: str = "", within: float = 1200) 
     return now
 
 
-def need_lost(app: App, name: str, again: bool = False) -> Action[None]:
+def need_lost(app: App, name: str, again: bool = False, needed: bool = True) -> Action[None]:
     """See that a dependency answers nothing, asked from where the application reaches it.
+
+    With `needed` False one that `needs` does not name is not asked for, and that is said.
 
     Raises:
         Refused: it answers, or nobody knows where it is; the sentence has the choices.
     """
     leave = f"Leave it behind all the same: --set leave_{name}=yes."
     need = app.needs.get(name)
+    if need is None and not needed:
+        yield Note(
+            f"{app.host}: `needs` does not say where {name} is: whether it answers here was not asked."
+        )
+        return
     if need is None:
         raise Refused(
             f"{app.host}: expected `needs` of the application to say where {name} is, so that one that lives "
@@ -73,7 +80,8 @@ def need_lost(app: App, name: str, again: bool = False) -> Action[None]:
     if not app.local:
         yield Note(f"{name} is asked from {app.host}, as nobody of ours is where the application runs.")
     for _ in range(1 if again else _LOOKS):
-        found = yield from payload(app, "answering", {"where": need.address}, timeout=app.seconds * 2 + 10)
+        spec = {"where": need.address, "mongodb": name == "mongodb"}
+        found = yield from payload(app, "answering", spec, timeout=app.seconds * 2 + 10)
         if found["answers"]:
             state = (
                 f"expected {name} at {need.address} to be lost still, found it answering again. "
@@ -83,7 +91,10 @@ def need_lost(app: App, name: str, again: bool = False) -> Action[None]:
             )
             raise Refused(
                 f"{app.host}: {state}",
-                do=f"Only something else is lost: the page for that loses less. {leave}",
+                do=f"Only something else is lost: the page for that loses less. {leave}"
+                if needed
+                else "Users may be on it still: see why the tools host does not reach it. To leave it all the "
+                "same, stop it.",
             )
     yield Note(f"{name} at {need.address} does not answer: {found['detail'] or found['trouble']}")
 

@@ -73,6 +73,16 @@ def test_nobody_is_left_behind_unseen() -> None:
         perform(verbs.need_lost(app(needs={}), "redis"), FakeRoad({}))
 
 
+def test_a_mongodb_that_only_the_tools_host_misses_is_not_lost() -> None:
+    """Users may be on it; where `needs` does not say where it is, that is a note and no refusal."""
+    asked = FakeRoad({"*where*": json.dumps(ALIVE)}, host="api1")
+    with pytest.raises(Refused, match="mongodb at mongo1:27017 to be lost") as alive:
+        perform(verbs.need_lost(app(needs={"mongodb": "mongo1:27017"}), "mongodb", needed=False), asked)
+    assert "tools host" in alive.value.do
+    assert '"mongodb":true' in str(asked.asked[-1])
+    assert perform(verbs.need_lost(app(needs={}), "mongodb", needed=False), FakeRoad({})) is None
+
+
 def test_a_password_stands_in_no_argument() -> None:
     """It travels apart, and the check has its number."""
     secret = Secret("env", "CHECK_PASSWORD")
