@@ -15,7 +15,7 @@ from typing import Any
 from agent.payload.visit import trouble
 
 _LINE = b"PING\r\n"
-# {hello: 1, $db: "admin"} as OP_MSG: MongoDB says nothing before it has a whole message, and this needs no login.
+# {hello: 1, $db: "admin"} as OP_MSG, which needs no login: MongoDB answers nothing but whole messages.
 _HELLO = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0"
 _BSON = struct.pack("<i", len(_HELLO) + 5) + _HELLO + b"\0"
 _MESSAGE = struct.pack("<iiiiiB", 21 + len(_BSON), 1, 0, 2013, 0, 0) + _BSON

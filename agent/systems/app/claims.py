@@ -93,8 +93,8 @@ def need_lost(app: App, name: str, again: bool = False, needed: bool = True) -> 
                 f"{app.host}: {state}",
                 do=f"Only something else is lost: the page for that loses less. {leave}"
                 if needed
-                else "Users may be on it still: see why the tools host does not reach it. To leave it all the "
-                "same, stop it.",
+                else "Users may be on it still: see why the tools host does not reach it. To leave it all "
+                "the same, stop it.",
             )
     yield Note(f"{name} at {need.address} does not answer: {found['detail'] or found['trouble']}")
 
