@@ -19,7 +19,7 @@ from agent.payload.visit import visit
 _SHOWN = 5
 _GATE = (".gate", ".quiesce")  # whoever comes first makes them, for everybody
 _OTHERS_WRITE = 0o022
-_OURS = "drillyard-"  # what a recovery has put aside
+_OURS = "drillyard-"  # what a recovery has put aside, and what a backup holds while it is taken
 
 
 def facts(spec: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +72,14 @@ def below(data: str, backups: str) -> Iterator[Path]:
     for where, folders, files in os.walk(data):
         folder = Path(where)
         folders[:] = [name for name in folders if folder / name not in apart]
-        folders[:] = [name for name in folders if not name.lstrip(".").startswith(_OURS)]
-        for path in (folder / name for name in (*folders, *files)):
+        folders[:] = [name for name in folders if not _is_ours(name)]
+        for path in (folder / name for name in (*folders, *files) if not _is_ours(name)):
             if path.name not in _GATE and not path.is_symlink():
                 yield path
+
+
+def _is_ours(name: str) -> bool:
+    return name.lstrip(".").startswith(_OURS)
 
 
 def usable(path: Path, uid: int, gid: int) -> bool:

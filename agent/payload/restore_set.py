@@ -21,7 +21,7 @@ from agent.payload import durable, shipper, tarball
 from agent.payload.durable import Refuse
 from agent.payload.kept_set import KeptSet, Place, chain, faults
 from agent.payload.owner import folder_of, ids
-from agent.payload.swap import finish, pending, swap
+from agent.payload.swap import finish, pending, refuse_mounted, swap
 from agent.payload.take_set import contents
 from agent.payload.telling import tell
 from agent.payload.unfold import apart, differs, needs, unfold, vouched
@@ -51,6 +51,8 @@ def restore(spec: dict[str, Any]) -> dict[str, Any]:
     elements = [each for each in spec["elements"] or place.elements if each in sets[-1].parts]
     total = sum(needs(place, sets, element) for element in elements)
     durable.room(place.data, total, "what is restored beside the present state")
+    for each in elements:
+        refuse_mounted(place.live(each))
     if spec.get("only_look"):
         why = next((wrong for each in sets if (wrong := faults(place, each, tuple(elements)))), "")
         if why:

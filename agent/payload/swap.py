@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from agent.payload import durable
@@ -12,10 +13,25 @@ _INTENT = ".drillyard-swap.json"
 
 
 def swap(folder: Path, moves: list[tuple[Path, Path]]) -> None:
-    """Rename each first path to its second, in order; killed anywhere in between, `finish` does the rest."""
+    """Rename each first path to its second, in order; killed anywhere in between, `finish` does the rest.
+
+    Raises:
+        Refuse: one of them is a file system of its own, which cannot be renamed; nothing was moved.
+    """
+    for source, _ in moves:
+        refuse_mounted(source)
     told = [[str(source), str(target), _number(source)] for source, target in moves]
     durable.write(folder / _INTENT, json.dumps(told).encode())
     finish(folder)
+
+
+def refuse_mounted(path: Path) -> None:
+    """Refuse a folder in which another file system is mounted: no rename takes it away."""
+    if os.path.ismount(path):
+        raise Refuse(
+            f"expected {path} to be a plain folder, which a rename moves aside, found a file system mounted "
+            f"there; nothing was moved. Mount that elsewhere, make {path} a link to it, and run this again"
+        )
 
 
 def pending(folder: Path) -> bool:

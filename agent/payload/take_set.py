@@ -94,8 +94,10 @@ def take(spec: dict[str, Any]) -> dict[str, Any]:
         _room(order)
         with (
             durable.scratch(place.backups / _STAGE) as stage,
-            durable.scratch(place.data / _STAGE) as links,
+            durable.scratch(_near(place, place.live("files")) / _STAGE) as files,
+            durable.scratch(_near(place, place.data / order.queue) / _STAGE) as waiting,
         ):
+            links = {_FILES: files, _WAITING: waiting}
             instant = _instant(order, stage, links)
             try:
                 return _kept(order, instant, links)
@@ -105,7 +107,7 @@ def take(spec: dict[str, Any]) -> dict[str, Any]:
                 raise
 
 
-def _kept(order: Order, instant: Instant, links: Path) -> dict[str, Any]:
+def _kept(order: Order, instant: Instant, links: dict[str, Path]) -> dict[str, Any]:
     place, stamp = order.place, time.strftime("%Y%m%d_%H%M%S", time.localtime(order.now))
     prefix = "unified" if len(place.elements) > 1 else place.elements[0]
     name = f"{prefix}_{stamp}"
@@ -244,7 +246,7 @@ def _room(order: Order) -> None:
     durable.room(place.backups, needs, "a backup")
 
 
-def _instant(order: Order, stage: Path, links: Path) -> Instant:
+def _instant(order: Order, stage: Path, links: dict[str, Path]) -> Instant:
     place, copies, files, waiting = order.place, {}, {}, {}
     with ExitStack() as stack:
         with paused(place.data, order.within):
@@ -261,8 +263,8 @@ def _instant(order: Order, stage: Path, links: Path) -> Instant:
                     _refuse_purging(chroma)
                     _copied(chroma, copies["chromadb"])
             if place.files:
-                files = _linked(place.live("files"), links / _FILES)
-                waiting = _linked(place.data / order.queue, links / _WAITING) if order.queue else {}
+                files = _linked(place.live("files"), links[_FILES])
+                waiting = _linked(place.data / order.queue, links[_WAITING]) if order.queue else {}
             held = time.monotonic() - began
         # Not before: whoever waits for us writes nothing meanwhile.
         step_back(order.nice, order.io)
@@ -298,6 +300,16 @@ def _listed(folder: Path) -> dict[str, tuple[int, int]]:
             if facts and stat.S_ISREG(facts.st_mode):
                 found[str(path.relative_to(folder))] = (facts.st_size, facts.st_mtime_ns)
     return found
+
+
+def _near(place: Place, folder: Path) -> Path:
+    """Return a folder in which files of `folder` may have second names: that is bound to a file system.
+
+    Its own where it is on another one than the rest of the data, else the data's: the application looks there
+    less.
+    """
+    apart = folder.is_dir() and folder.stat().st_dev != place.data.stat().st_dev
+    return folder.resolve() if apart else place.data
 
 
 def _linked(folder: Path, links: Path) -> dict[str, tuple[int, int]]:
@@ -373,7 +385,7 @@ def _database(order: Order, instant: Instant, element: str, now: pages.Pages, pa
                 tar.addfile(tarball.member(name, now.size, taken), file)
 
 
-def _files(order: Order, instant: Instant, links: Path, partial: Path) -> dict[str, Any]:
+def _files(order: Order, instant: Instant, links: dict[str, Path], partial: Path) -> dict[str, Any]:
     """Write the files that the parent does not have, and what waits; return all with size, time, SHA-256."""
     held = _held_before(order, instant, links)
     needs = sum(size for name, (size, _) in instant.files.items() if name not in held)
@@ -384,14 +396,14 @@ def _files(order: Order, instant: Instant, links: Path, partial: Path) -> dict[s
         for name, (_, changed) in sorted(instant.files.items()):
             if name not in held:
                 told = f"{order.place.files}/{name}"
-                held[name] = tarball.added(tar, links / _FILES / name, told, changed)
+                held[name] = tarball.added(tar, links[_FILES] / name, told, changed)
         for name, (_, changed) in sorted(instant.waiting.items()):
             told = f"{order.queue}/{name}"
-            waiting[told] = tarball.added(tar, links / _WAITING / name, told, changed)
+            waiting[told] = tarball.added(tar, links[_WAITING] / name, told, changed)
     return {"files": held, **({"waiting": waiting} if waiting else {})}
 
 
-def _held_before(order: Order, instant: Instant, links: Path) -> dict[str, list[Any]]:
+def _held_before(order: Order, instant: Instant, links: dict[str, Path]) -> dict[str, list[Any]]:
     """Return size, time and SHA-256 of each file that the parent's line has already.
 
     A file that has another time is read: after a restore all of them do, and are what they were.
@@ -401,7 +413,7 @@ def _held_before(order: Order, instant: Instant, links: Path) -> dict[str, list[
     for name, (size, changed) in instant.files.items():
         before = known.get(name, [-1, 0, ""])
         same = before[:2] == [size, changed]
-        if same or (before[0] == size and durable.digest(links / _FILES / name) == before[2]):
+        if same or (before[0] == size and durable.digest(links[_FILES] / name) == before[2]):
             held[name] = [size, changed, before[2]]
     return held
 

@@ -37,6 +37,17 @@ def test_a_sound_folder_has_nothing_foreign(data: Path) -> None:
     assert look(data) == {"foreign": 0, "foreign_first": []}
 
 
+def test_what_a_backup_holds_is_not_foreign(data: Path) -> None:
+    """While one is taken its lock and its second names lie in the folder, and they are root's."""
+    (data / ".drillyard-taking-1a2b3c4d.lock").touch(0o600)
+    (data / ".drillyard-taking-1a2b3c4d").mkdir(0o700)
+    (data / ".drillyard-taking-1a2b3c4d/a.pdf").touch(0o400)
+    for name in ("refserver.db", "pdfs/a.pdf", "pdfs", "logs", "."):
+        os.chown(data / name, os.getuid(), os.getgid())
+    (data / ".drillyard-swap.json").touch(0o444)
+    assert look(data) == {"foreign": 0, "foreign_first": []}
+
+
 def test_a_folder_that_is_a_link_is_what_it_leads_to(
     data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
