@@ -153,6 +153,8 @@ def _go(job: Job, way: Foundation) -> dict[str, Any]:
     with Server(job.new, spec["user"], *names, timeout=timeout, programs=job.programs) as server:
         mended = _mend(job, way, server.client)
         named = _named(job, way, server.client)
+        # Before the keys: some of these may be gone by then, and too few that stay is better than too many.
+        expiring = server.client.expiring()
         counts = server.client.counts()
         _rewrite(server.client, job.new / spec["aof_dir"], job)
     return {
@@ -160,6 +162,7 @@ def _go(job: Job, way: Foundation) -> dict[str, Any]:
         **_as_text(mended),
         **named,
         "keys": sum(counts.values()),
+        "expiring": min(expiring, sum(counts.values())),
         "databases": counts,
     }
 

@@ -87,6 +87,10 @@ class Client:
         space = self.info("keyspace")
         return {int(db[2:]): int(what.split(",")[0].split("=")[1]) for db, what in space.items()}
 
+    def expiring(self) -> int:
+        """Return how many keys of all databases have a time to live: those go by themselves."""
+        return sum(int(what.split(",")[1].split("=")[1]) for what in self.info("keyspace").values())
+
     def scan(self, batch: int = 1000) -> Iterator[list[bytes]]:
         """Yield the selected database's keys in batches."""
         cursor = b"0"

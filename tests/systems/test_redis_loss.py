@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
 from agent.errors import NoBackup, ProofFailed, StepFailed
+from agent.runbook.expressions import fill
+from agent.runbook.load import load_page
 from agent.systems import redis
 from agent.systems.redis import loss
 from agent.systems.redis.look import Copy
@@ -57,6 +60,34 @@ def test_a_dead_server_without_files(here: Here, gold: Gold, folder: bool) -> No
     here.kill()
     here.start()
     assert here.state() == before
+
+
+def test_keys_that_expired_since_the_backup_are_not_counted_on(here: Here) -> None:
+    """Sessions of a backup from a while ago are gone as soon as the server is started: nothing is missing."""
+    here.start()
+    with here.client.pipeline(transaction=False) as pipe:
+        for number in range(2000):
+            pipe.set(f"session:{number}", number, ex=3600)
+        pipe.mset({f"kept:{number}": number for number in range(300)})
+        pipe.execute()
+    into = here.folder / "backup" / "redis_20261122_030000_full.rdb"
+    into.parent.mkdir()
+    taken = here.do(redis.dump(here.system, str(into), into.name))
+    here.kill()
+    shutil.rmtree(here.data)
+    copy = Copy("b", str(into), mark=taken.mark, taken_at=TAKEN, contents=taken.contents)
+    here.do(redis.make_place(here.system))
+    rebuilt = here.do(redis.rebuild(here.system, copy, lost=True))
+    assert (rebuilt.keys, rebuilt.expiring) == (2301, 2000)
+    here.do(redis.promote(here.system, str(here.folder / "kept")))
+    here.start()
+    # An hour later.
+    assert here.client.delete(*(f"session:{number}" for number in range(2000))) == 2000
+    names = {"rebuilt": rebuilt, "look": SimpleNamespace(lost=True, remedy="rebuild")}
+    for page in ("redis_total_loss", "redis_aof"):
+        (step,) = [each for each in load_page(page).steps if each.id == "count"]
+        least = fill(step.arguments["at_least"], names)
+        assert (here.do(redis.count(here.system, least)), least) == (301, 270)
 
 
 def test_what_was_written_since_is_kept(here: Here, gold: Gold) -> None:

@@ -116,7 +116,8 @@ class Rebuilt:
 
     `foundation` is copy, base, unchecked base, older copy or nothing, `why` the reason for it. `dropped` are
     (file, from, to) of bytes not replayed; `lost` keys named in them that nothing holds, `outdated` those
-    that may have an older value. The whole report lies in `report` on the host.
+    that may have an older value. The whole report lies in `report` on the host. `expiring` of the keys have a
+    time to live: of a backup from a while ago they may all be gone as soon as the server is started.
     """
 
     foundation: str
@@ -144,6 +145,7 @@ class Rebuilt:
     relative_behind_damage: dict[str, int] = field(default_factory=dict)
     in_unsure_database: int = 0
     refused: tuple[str, ...] = ()
+    expiring: int = 0
 
 
 def check_room(redis: Redis, copy: Copy | None = None, rebuild: bool = True) -> Action[Room]:
