@@ -33,6 +33,7 @@ LOOK = Look(NOW, CHAT, SPARE, 7, (Taken("s2", NOW - 3600), Taken("s1", NOW - 2 *
             {"deliveryType": "pointInTime", "pointInTimeUTCSeconds": 1_779_998_999},
             "1779998999,0",
         ),
+        ("1779999000,4294967295", _second(1_779_999_000), "1779999000,0"),
         ("2026-05-28T20:16:40+00:00", _second(1_779_999_400), None),
         ("2026-05-29T05:16:40+09:00", _second(1_779_999_400), None),
     ],

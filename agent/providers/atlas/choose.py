@@ -18,6 +18,9 @@ RECENT = 3600.0
 EARLIEST = 1_199_145_600
 """The first second that Atlas takes, from its schema: 2008-01-01."""
 
+_LAST = (1 << 31) - 1
+"""The highest number of an operation within a second that Atlas takes, from its schema."""
+
 _MOMENT = re.compile(r"(\d{9,10}),(\d{1,10})")
 
 
@@ -79,6 +82,9 @@ def choose(look: Look, at: str) -> Chosen:
     if not number:
         # Nothing has the number 0: this is the end of the second before, and Atlas takes no 0.
         return _seconds(seconds - 1, "the second before, as nothing has the number 0")
+    if number > _LAST:
+        # The moment just below a whole second, which no operation has: Atlas takes no such number.
+        return _seconds(seconds, "the end of that second")
     body = {"deliveryType": "pointInTime", "oplogTs": seconds, "oplogInc": number}
     return Chosen(body, f"{seconds},{number}", "that place in the log")
 

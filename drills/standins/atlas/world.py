@@ -271,7 +271,8 @@ class World:
             said = "must specify either pointInTimeUTCSeconds or oplogTs, but not both"
             raise Refusal(400, "INVALID_ATTRIBUTE", said, ("pointInTimeUTCSeconds",))
         moment = int(body.get("pointInTimeUTCSeconds") or body["oplogTs"])
-        if moment < 1_199_145_600 or ("oplogTs" in body and body.get("oplogInc", 0) < 1):
+        number = body.get("oplogInc", 0) if "oplogTs" in body else 1
+        if moment < 1_199_145_600 or not 1 <= number < 1 << 31:
             raise Refusal(400, "INVALID_ATTRIBUTE", "Invalid attribute oplogInc specified.", ("oplogInc",))
         before = [_seconds(each["createdAt"]) for each in cluster.snapshots if each["status"] == "completed"]
         first = max(self.clock() - cluster.days * 86_400, min(before, default=self.clock() + 1))
