@@ -35,6 +35,10 @@ A sentence says what was expected, what was found and what to do next.
 
 from __future__ import annotations
 
+import re
+
+_ESCAPED = re.compile("[\ud800-\udfff]")
+
 
 class DrillyardError(Exception):
     """The root: a sentence for a person and an exit code for a machine."""
@@ -43,9 +47,17 @@ class DrillyardError(Exception):
 
     def __init__(self, sentence: str, *, do: str = "") -> None:
         """`sentence` says what was expected and found; `do` says what to do next."""
-        self.sentence = sentence
-        self.do = do
-        super().__init__(f"{sentence} {do}".strip())
+        self.sentence = printable(sentence)
+        self.do = printable(do)
+        super().__init__(f"{self.sentence} {self.do}".strip())
+
+
+def printable(text: str) -> str:
+    """Return a text for people, U+FFFD standing for each byte of a host that is no UTF-8.
+
+    As such bytes are kept (surrogate escapes) no screen, mail or JSON takes them.
+    """
+    return _ESCAPED.sub("\ufffd", text)
 
 
 def as_told(kind: str, sentence: str) -> DrillyardError:

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from agent.errors import Defect, DrillyardError
 from agent.secrets import mask
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What a start makes stays to the end; looking through it for garbage is a tenth of what it costs.
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
     words = sys.argv[1:] if argv is None else argv
+    _take_any_text()
     try:
         from agent.cli.parser import parse
 
@@ -42,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("drillyard: this program went wrong. Report it with the lines above.\n")
         return Defect.exit_code
     return code
+
+
+def _take_any_text() -> None:
+    """Have both outputs write what their encoding lacks in another way: no sign is worth a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _left(words: Sequence[str]) -> str:

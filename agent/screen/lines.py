@@ -15,8 +15,10 @@ class JsonLines:
     def __init__(self, out: TextIO) -> None:
         """Write to `out`."""
         self._out = out
+        # In another encoding what it lacks would be written as no JSON reader has it.
+        self._plain = (out.encoding or "utf-8").lower().replace("-", "") != "utf8"
 
     def tell(self, event: Event | UnlockEvent) -> None:
         """Write one line."""
-        self._out.write(mask(json.dumps(as_data(event), ensure_ascii=False)) + "\n")
+        self._out.write(mask(json.dumps(as_data(event), ensure_ascii=self._plain)) + "\n")
         self._out.flush()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from agent.errors import printable
 from agent.secrets import Secret, mask
 
 T = TypeVar("T")
@@ -182,6 +183,9 @@ class Note:
 
     text: str
     changes: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
 
     def __str__(self) -> str:
         return mask(self.text)
