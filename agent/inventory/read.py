@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from agent.errors import BadInventory
@@ -17,6 +18,9 @@ from agent.inventory.vars_files import VarsFiles
 from agent.inventory.yaml_layout import read_yaml
 
 _YAML = (".yml", ".yaml", ".json")
+_VARIABLES = ("group_vars", "host_vars", "vars_plugins")
+_USUAL = ("hosts", "inventory")
+_FIRST = re.compile(r"---(\s|$)|%YAML|[{]|\$ANSIBLE_VAULT|[^\s=\[]+:(\s|$)|[\"'][^\"']+[\"']\s*:(\s|$)")
 _NOT_SOURCES = (
     ".pyc",
     ".swp",
@@ -71,23 +75,49 @@ def _read_source(source: Path, draft: Draft) -> None:
     for path in _files(source):
         if is_program(path):
             read_program(path, draft)
-        elif path.suffix in _YAML:
+        elif path.suffix in _YAML or (not path.suffix and _begins_as_yaml(path)):
             document = read_source(path)
             # In YAML a list of hosts is a mistake; in JSON it is how Ansible prints an inventory.
-            listing = path.suffix == ".json" and is_listing(document)
+            listing = path.suffix in ("", ".json") and is_listing(document)
             (read_listing if listing else read_yaml)(document, draft)
         else:
             read_ini(path, draft)
 
 
+def _begins_as_yaml(path: Path) -> bool:
+    """Whether a file without an ending is YAML or JSON: its first line says so, as no line of INI does."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = (line.strip() for line in file)
+            first = next((line for line in lines if line and line[0] not in "#;"), "")
+    except (OSError, UnicodeDecodeError):
+        # Whoever reads it whole says what is wrong.
+        return False
+    return bool(_FIRST.match(first))
+
+
 def _files(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
-    return [
-        path
-        for path in sorted(source.iterdir())
-        if path.is_file()
-        and not path.name.startswith(".")
-        and not path.name.endswith("~")
-        and path.suffix not in _NOT_SOURCES
-    ]
+    found: list[Path] = []
+    for path in sorted(source.iterdir()):
+        if path.name.startswith(".") or path.name.endswith("~") or path.suffix in _NOT_SOURCES:
+            continue
+        if path.is_file():
+            found.append(path)
+        elif path.is_dir() and path.name not in _VARIABLES:
+            _refuse_below(source, path)
+    return found
+
+
+def _refuse_below(source: Path, folder: Path) -> None:
+    """Refuse to pass over an inventory in a folder of a folder, which Ansible reads and we do not.
+
+    What lies there may as well be secrets, which read as INI were hosts.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and (path.stem in _USUAL or path.suffix == ".ini"):
+            raise BadInventory(
+                f"{path}: an inventory in a folder of the one that was named, {source}, is not read with it.",
+                do=f"Name each folder that is meant: -i {folder}, and -i once more for another one.",
+            )

@@ -11,6 +11,8 @@ from agent import naming
 from agent.errors import BadInventory
 from agent.inventory.draft import Layer, Value, type_name
 from agent.inventory.model import Service, Where
+from agent.inventory.references import names_secret
+from agent.inventory.settings import meant
 
 _OURS = ("supervisor", "unit", "provider")
 
@@ -32,7 +34,28 @@ def services(host: str, layers: list[Layer]) -> dict[str, Service]:
             spots = places.setdefault(system, {})
             spots[""] = value.at(system)
             spots.update({key: value.at(system, key) for key in settings})
-    return {system: _service(host, system, settings, places[system]) for system, settings in found.items()}
+    made = {system: _service(host, system, settings, places[system]) for system, settings in found.items()}
+    for system, settings in found.items():
+        _refuse_unread(host, system, settings, places[system])
+    return made
+
+
+def _refuse_unread(host: str, system: str, settings: dict[str, Any], places: dict[str, Where]) -> None:
+    """Refuse what is misspelt, or would be taken for the text it is: a default or a wrong path is worse."""
+    for key, value in settings.items():
+        ours = "" if key in _OURS else meant(key, provided="provider" in settings)
+        if ours:
+            raise BadInventory(
+                f"{places[key]}: {system} of {host} has the setting {key}, which nobody reads. "
+                f"Did you mean {ours}?",
+                do="A setting of your own needs a name that is less like it.",
+            )
+        # Where a secret of that name is missing, whoever needs it says so.
+        if isinstance(value, str) and "{{" in value and not names_secret(key):
+            raise BadInventory(
+                f"{places[key]}: {key} of {system} on {host} is a template, and templates are not read here.",
+                do="Write out what it stands for.",
+            )
 
 
 def _mapping(host: str, value: Value) -> dict[str, dict[str, Any]]:

@@ -1,12 +1,21 @@
 """An inventory in Ansible's layout is read as Ansible reads it, and a bad one is refused with its line."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from agent.at_rest.model import AtRest
 from agent.errors import BadInventory
 from agent.inventory import match, read_inventory
+from agent.inventory.settings import KNOWN, meant
+from agent.providers.atlas.settings import Atlas
 from agent.secrets import Secret
+from agent.systems.app.server import App
+from agent.systems.mongodb.server import Mongodb
+from agent.systems.redis.server import Redis
+from tests.documents import ROOT
 
 EXAMPLE = Path(__file__).parents[2] / "inventory" / "example"
 
@@ -229,6 +238,9 @@ def test_the_example_is_sound():
         (SERVES % "{supervisor: systemd}", 6, "redis1 serves redis without `unit`"),
         (SERVES % "{supervisor: sistemd, unit: x}", 7, "the unknown supervisor sistemd"),
         (SERVES % "{supervisor: systemd, unit: 5}", 7, "unit of redis on redis1 should be text"),
+        (SERVES % "{supervisor: systemd, unit: x, data_dri: /x}", 7, "Did you mean data_dir?"),
+        (SERVES % "{supervisor: systemd, unit: x, data_dir: '{{ d }}'}", 7, "redis1 is a template"),
+        (SERVES % "{supervisor: systemd, unit: '{{ u }}'}", 7, "unit of redis on redis1 is a template"),
         (SERVES % "- x", 6, "redis of redis1 should be a mapping of settings, found a list"),
         ("a: {hosts: {h: {serves: {rediss: {}}}}}", 1, "the unknown system rediss"),
         ("a: {hosts: {h: {serves: redis}}}", 1, "serves of h should be a mapping"),
@@ -240,6 +252,63 @@ def test_a_bad_inventory_is_refused_with_file_and_line(folder, text, line, said)
         folder.read(text)
     assert said in str(error.value)
     assert str(error.value).startswith(str(folder.path / "hosts.yml") + (f":{line}:" if line else ""))
+
+
+def test_every_setting_that_is_read_is_known():
+    """A setting that somebody of ours asks a service for is no mistake of whoever writes it."""
+    asked = re.compile(
+        r"(?:service\.(?:text|number|secret|settings\.get)\(|_(?:matching|list|flag|bytes)\(service, )"
+        r"\s*\"(\w+)\""
+    )
+    files = [path for path in (ROOT / "agent").rglob("*.py") if path.parent.name != "inventory"]
+    names = {name for path in files for name in asked.findall(path.read_text())}
+    assert {"port", "project_dir", "s3_endpoint", "aws_region"} <= names
+    assert names <= KNOWN
+    for kind in (AtRest, Mongodb, Redis, App, Atlas):
+        made = {"host", "unit", "container", "seen", "stream", "hosted", "vaulted", "service"}
+        made |= {"identity", "secret", "key"} if kind is Atlas else set()
+        assert {each.name for each in dataclasses.fields(kind)} - made <= KNOWN, kind
+
+
+def test_a_setting_of_your_own_is_yours():
+    """An action of your own may read it; only what resembles one of ours is a mistake."""
+    assert [meant(key) for key in ("prot", "datadir", "shipto", "pasword")] == [
+        *("port", "data_dir", "ship_to", "password")
+    ]
+    assert [meant(key) for key in ("version", "team", "note", "quoted", "port")] == [""] * 5
+    assert meant("regoin", provided=True) == "region"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "all:\n  hosts:\n    r1:\n    r2:\n",
+        "---\nall: {hosts: {r1: , r2: }}\n",
+        "# ours\nall:  # everything\n  children:\n    a: {hosts: {r1: , r2: }}\n",
+        '{"a": {"hosts": ["r1", "r2"]}}',
+        '"a":\n  hosts: {r1: , r2: }\n',
+        "r1\nr2 ansible_host=::1\n",
+        "[a]\nr[1:2]\n",
+    ],
+)
+def test_a_file_without_an_ending_is_what_its_first_line_says(tmp_path, text):
+    """Ansible tries YAML first there; as INI each line of it would be a host."""
+    (tmp_path / "hosts").write_text(text)
+    assert [host.name for host in read_inventory(tmp_path / "hosts")] == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("name", ["prod/hosts", "prod/hosts.yml", "prod/web.ini", "prod/inventory.json"])
+def test_an_inventory_in_a_folder_of_a_folder_is_not_passed_over(tmp_path, name):
+    """Ansible reads it, so its hosts would be missing; what else lies in folders is nobody's business."""
+    (tmp_path / "top.ini").write_text("top\n")
+    for other in ("secrets/redis", "group_vars/hosts.yml", "pages/demo.yml", ".git/hosts"):
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text("env: test\n")
+    assert [host.name for host in read_inventory(tmp_path)] == ["top"]
+    (tmp_path / "prod").mkdir()
+    (tmp_path / name).write_text("x\n")
+    with pytest.raises(BadInventory, match=f"{name}: an inventory in a folder.*-i {tmp_path}/prod"):
+        read_inventory(tmp_path)
 
 
 def test_a_source_that_is_not_there_is_said(tmp_path):
