@@ -39,7 +39,8 @@ _REFUSED = re.compile(
     r"|^Sorry, user \S+ (?:is not allowed|may not)|\S+ is not in the sudoers|\S+ is not allowed to run sudo",
     re.MULTILINE,
 )
-_NO_SUDO = re.compile(r"^env: .*sudo.*(?:not found|No such file)", re.MULTILINE)
+# env and the shell say it before anything speaks English: env: „sudo“: Datei oder Verzeichnis nicht gefunden.
+_NO_SUDO = re.compile(r"^(?:\S*/)?env: (?:can't execute )?\W?sudo\W?: |\bexec: sudo: ", re.MULTILINE)
 
 # What a shell answers where job.sh could not be started, or could not write its files.
 _NEVER_BEGUN = (2, BROKEN, 126, 127)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,7 @@ from agent.inventory import Host
 from agent.secrets import Secret
 from agent.transport.ask import Done, Put, Sh
 from agent.transport.choose import open_road
-from agent.transport.shell import ShellRoad
+from agent.transport.shell import _NO_SUDO, ShellRoad
 from tests.sshd import CLERK, Sshd
 
 # What stands in every argument list and every file that the host could keep.
@@ -46,6 +49,41 @@ def test_sudo_is_told(road: ShellRoad, job: str) -> None:
     ask = Sh('id -un; printf "%s|" "$X"; cat', script=True, sudo=True, stdin=b"in put\n", changes=job)
     ask = replace_secrets(ask, {"X": Secret("env", "SUDO")})
     assert road.run(ask, job=job).out.decode() == "root\n••••|in put\n"
+
+
+@pytest.mark.parametrize("locale", ["C", "ko_KR.UTF-8", "de_DE.UTF-8"])
+@pytest.mark.parametrize("password", [False, True])
+def test_a_host_without_sudo_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str, password: bool
+) -> None:
+    """In whatever language the host says so: nobody is to make room on a disk because of it."""
+    for name in ("env", "sh", "timeout", "printenv", "id", "head", "wc", "cat"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("SUDO", "a word")
+    secret = Secret("env", "SUDO") if password else None
+    host = Host("here", road="local", state_dir=str(tmp_path / "state"), become=True, become_password=secret)
+    road = open_road(host)
+    road.open()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("LC_ALL", locale)
+    ask = Sh("true", sudo="nobody" if os.geteuid() == 0 else True)
+    with pytest.raises(SudoRefused, match="sudo is not installed there"):
+        road.run(ask)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "env: ‘sudo’: No such file or directory",
+        "env: 'sudo': 그런 파일이나 디렉터리가 없습니다",
+        "/usr/bin/env: „sudo“: Datei oder Verzeichnis nicht gefunden",
+        "env: can't execute 'sudo': No such file or directory",
+        "sh: 1: exec: sudo: not found",
+    ],
+)
+def test_who_misses_sudo_is_known_in_any_language(said: str) -> None:
+    """As coreutils and busybox say it, and dash."""
+    assert _NO_SUDO.search(said)
 
 
 def replace_secrets(ask: Sh, secrets: dict[str, Secret]) -> Sh:
