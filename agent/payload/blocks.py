@@ -17,8 +17,10 @@ from typing import IO
 _BLOCK = 1 << 20
 _HEAD = struct.Struct("<4sLBBH2sHL")
 _MAGIC, _LABEL = b"\x1f\x8b\x08\x04", b"DY"
-_SIDE, _AHEAD = 2, 6
+_SIDE = 2
 _SAMPLE = 8 << 10
+AHEAD = 6
+"""So many blocks are packed or unpacked before they are wanted."""
 
 
 class Packing:
@@ -51,12 +53,12 @@ class Packing:
     def _send(self, block: bytes) -> None:
         self._any = True
         self._ahead.append(self._pool.submit(_member, block, self._level, self._taken))
-        if len(self._ahead) > _AHEAD:
+        if len(self._ahead) > AHEAD:
             self._out.write(self._ahead.popleft().result())
 
 
-def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield what a .gz holds, whoever packed it.
+def blocks(file: IO[bytes], ahead: int = AHEAD) -> Iterator[bytes]:
+    """Yield what a .gz holds, whoever packed it; so many blocks are unpacked before they are wanted.
 
     Raises:
         EOFError, zlib.error, gzip.BadGzipFile: it is cut off or damaged.
@@ -66,14 +68,14 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield from _streamed(head, file)
         return
     with ThreadPoolExecutor(_SIDE) as pool:
-        ahead = deque[Future[bytes]]()
+        coming = deque[Future[bytes]]()
         while head:
-            ahead.append(pool.submit(_opened, _body(head, file)))
-            if len(ahead) > _AHEAD:
-                yield ahead.popleft().result()
+            coming.append(pool.submit(_opened, _body(head, file)))
+            if len(coming) > ahead:
+                yield coming.popleft().result()
             head = file.read(_HEAD.size)
-        while ahead:
-            yield ahead.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def _member(block: bytes, level: int, taken: int) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -113,30 +114,50 @@ def write(into: IO[bytes], database: Path, pages: tuple[Pages, Pages], taken: in
     return count
 
 
-def apply(increment: Path, database: Path, before: str) -> str:
-    """Put an increment's pages into the copy (of SHA-256 `before`) it goes on from; return what that becomes.
+@dataclass(frozen=True)
+class Increment:
+    """An increment being read: the size of what it leads to, its SHA-256, and its runs (offset, pages).
 
-    The SHA-256 returned is what the increment says, not yet compared; nothing is synced.
+    The runs come in the order of their places, from front to back.
+    """
+
+    size: int
+    to: str
+    runs: Iterator[tuple[int, bytes]]
+
+
+@contextmanager
+def opened(path: Path, before: str) -> Iterator[Increment]:
+    """Open an increment to a copy of SHA-256 `before`.
 
     Raises:
-        Refuse: it goes on from another copy, or is not whole.
+        Refuse: it goes on from another copy, or is not whole; so does reading its runs.
     """
-    told: dict[str, Any] = {}
-    with database.open("r+b") as file, unzipped(increment) as tar:
-        for name, content in _members(increment, tar):
-            if name == "increment.json":
-                told = json.loads(content)
-                if told["from"] != before:
-                    raise Refuse(f"{increment.name} goes on from another copy than the one before it")
-            elif name.startswith("pages/") and name[6:].isdigit() and told:
-                if int(name[6:]) + len(content) > int(told["size"]):
-                    raise Refuse(f"{increment.name} holds pages behind the end of what it leads to")
-                file.seek(int(name[6:]))
-                file.write(content)
-        if not told:
-            raise Refuse(f"{increment.name} does not say what it goes on from")
-        file.truncate(int(told["size"]))
-    return str(told["to"])
+    # Many are read side by side: each by itself need not be far ahead.
+    with unzipped(path, ahead=1) as tar:
+        found = _members(path, tar)
+        try:
+            told: dict[str, Any] = json.loads(dict([next(found, ("", b""))])["increment.json"])
+            start, size, to = str(told["from"]), int(told["size"]), str(told["to"])
+        except (KeyError, ValueError, TypeError):
+            raise Refuse(f"{path.name} does not say what it goes on from") from None
+        if start != before:
+            raise Refuse(f"{path.name} goes on from another copy than the one before it")
+        yield Increment(size, to, _runs(path, found, size))
+
+
+def _runs(path: Path, found: Iterator[tuple[str, bytes]], size: int) -> Iterator[tuple[int, bytes]]:
+    end = 0
+    for name, content in found:
+        if not (name.startswith("pages/") and name[6:].isdigit()):
+            continue
+        offset = int(name[6:])
+        if offset + len(content) > size:
+            raise Refuse(f"{path.name} holds pages behind the end of what it leads to")
+        if offset < end:
+            raise Refuse(f"{path.name} holds pages that are not in their order")
+        end = offset + len(content)
+        yield offset, content
 
 
 def _members(increment: Path, tar: IO[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -144,12 +165,11 @@ def _members(increment: Path, tar: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     while (head := tar.read(_TAR)) and head != bytes(_TAR):
         try:
             name, size = head[:100].rstrip(b"\0").decode("ascii"), int(head[124:135], 8)
-            total = int(head[148:154], 8)
         except ValueError:
             raise Refuse(f"{increment.name} is not the archive of an increment") from None
         plain = head[156:157] == b"0" and len(head) == _TAR and 0 <= size <= 2 * _RUN
-        # A header's sum counts its own eight bytes as blanks.
-        if not plain or sum(head) - sum(head[148:156]) + 8 * 32 != total:
+        # The sum that a header has of itself is left to tar: gzip's has vouched for every byte by now.
+        if not plain:
             raise Refuse(f"{increment.name} holds {name[:60]!r}, which is no run of pages")
         content = tar.read(-(-size // _TAR) * _TAR)
         if len(content) < size:

@@ -42,15 +42,15 @@ class _Blocks(io.RawIOBase):
 
 
 @contextmanager
-def unzipped(path: Path) -> Iterator[IO[bytes]]:
-    """Open what a .gz holds to read.
+def unzipped(path: Path, ahead: int = blocks.AHEAD) -> Iterator[IO[bytes]]:
+    """Open what a .gz holds to read; so many blocks (1 MiB) are unpacked ahead.
 
     Raises:
         Refuse: it is cut off or damaged; so does reading it.
     """
     try:
         with sealed.opened(path) as raw:
-            yield io.BufferedReader(_Blocks(blocks.blocks(raw)), _BLOCK)
+            yield io.BufferedReader(_Blocks(blocks.blocks(raw, ahead)), _BLOCK)
     except _UNREADABLE as error:
         raise Refuse(f"{path.name} cannot be unpacked: {error}") from None
 
@@ -95,21 +95,17 @@ def added(tar: tarfile.TarFile, path: Path, name: str, changed: int) -> list[Any
     return [size, changed, total]
 
 
-def unzip(path: Path, into: Path) -> str:
-    """Write what a .gz holds to a new file, not yet synced, and return its SHA-256.
+def unzipping(path: Path) -> Iterator[bytes]:
+    """Yield what a .gz holds, in blocks.
 
     Raises:
         Refuse: it is cut off or damaged.
     """
-    total = hashlib.sha256()
     try:
-        with sealed.opened(path) as raw, into.open("xb") as out:
-            for block in blocks.blocks(raw):
-                total.update(block)
-                out.write(block)
+        with sealed.opened(path) as raw:
+            yield from blocks.blocks(raw)
     except _UNREADABLE as error:
         raise Refuse(f"{path.name} cannot be unpacked: {error}") from None
-    return total.hexdigest()
 
 
 def members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agent.payload import durable, pages, rows, tarball, united, vectors
+from agent.payload import rows, tarball, united, vectors
 from agent.payload.durable import Refuse
+from agent.payload.fold import fold
 from agent.payload.kept_set import FULL, KeptSet, Place, bond_of, faults
 from agent.payload.united import Link
 
@@ -68,29 +70,33 @@ def unfold(place: Place, sets: list[KeptSet], element: str, folder: Path, proved
 
 
 def _database(place: Place, sets: list[KeptSet], element: str, folder: Path) -> Path:
-    first = place.backups / sets[0].parts[element].path
+    parts = [each.parts[element] for each in sets]
+    first, *others = [place.backups / part.path for part in parts]
     if element == "sqlite":
         found = target = folder / place.database
-        total = tarball.unzip(first, target)
+        source = tarball.unzipping(first)
     else:
         found = folder / place.chroma
-        sums = tarball.unpack(first, folder)
-        target, name = found / "chroma.sqlite3", f"{place.chroma}/chroma.sqlite3"
-        if set(sums) != {name}:
-            raise Refuse(
-                f"{first.name} should hold {name} alone, found {', '.join(sorted(sums)[:3]) or 'nothing'}"
-            )
-        total = sums[name]
-    _held(sets[0], element, total)
-    for each in sets[1:]:
-        led_to = pages.apply(place.backups / each.parts[element].path, target, total)
-        total = each.parts[element].sum
-        if led_to != total:
-            raise Refuse(f"{each.id}'s manifest and its increment of {element} lead to different databases")
-    if len(sets) > 1:
-        # Each says what it goes on from and leads to: the last sum vouches for all of them.
-        _held(sets[-1], element, durable.digest(target))
+        target = found / "chroma.sqlite3"
+        source = _alone(first, f"{place.chroma}/{target.name}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    total = fold(source, parts[0].sum, [*zip(others, (part.sum for part in parts[1:]))], target)
+    # Each increment says what it goes on from and leads to: the last sum vouches for all of them.
+    _held(sets[-1], element, total)
     return found
+
+
+def _alone(archive: Path, name: str) -> Iterator[bytes]:
+    """Yield what the one file in an archive holds; raises Refuse where it has another name or company."""
+    seen = ""
+    for entry, content in tarball.members(archive):
+        if entry.name != name or seen:
+            raise Refuse(f"{archive.name} should hold {name} alone, found {entry.name}")
+        seen = name
+        while block := content.read(1 << 20):
+            yield block
+    if not seen:
+        raise Refuse(f"{archive.name} should hold {name} alone, found nothing")
 
 
 def _held(each: KeptSet, element: str, total: str) -> None:
