@@ -17,6 +17,10 @@ def test_files_restore(night: Night, kind: str) -> None:
     """Users download again what they uploaded, byte for byte; the service is not stopped for it."""
     night.prove(
         refserver_night(
-            page="files_restore", variant=kind, harm=fault("pdfs_lost", kind=kind), backups=daily_and_hourly
+            page="files_restore",
+            variant=kind,
+            harm=fault("pdfs_lost", kind=kind),
+            backups=daily_and_hourly,
+            rpo=0,
         )
     )

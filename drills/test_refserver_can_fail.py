@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drills.rig.altered import of_text, without_step
+from drills.rig.altered import of_text, with_text, without_step
 from drills.rig.fault import fault
 from drills.rig.plugin import Night
 from drills.subjects.refserver_backups import daily_and_hourly
@@ -45,6 +45,15 @@ def test_a_restart_brings_no_file_back(night: Night, tmp_path: Path) -> None:
     harm = fault("pdfs_lost", kind="deleted")
     word, said = _word(night, "files_restore", "restarted", harm=harm, pages=pages)
     assert word == "fail", said
+
+
+def test_with_an_older_backup_than_there_is(night: Night, tmp_path: Path) -> None:
+    """A page that puts the daily one back, not the hour: all is united, and what the hour held is lost."""
+    copy = 'with: {whole: true, name: "{{ params.backup }}"}'
+    pages = (with_text("unified_restore", copy, copy.replace("whole", "kind: daily, whole"), tmp_path),)
+    word, said = _word(night, "unified_restore", "older", harm=fault("both_damaged"), pages=pages)
+    assert word == "fail", said
+    assert "lost although in the verified backup" in said
 
 
 def test_with_a_fault_that_does_nothing(night: Night) -> None:

@@ -34,7 +34,7 @@ def test_refserver_shipped(night: Night, kind: str, said: str) -> None:
             variant=f"shipped_{kind}",
             harm=fault("sqlite_damaged", kind=kind),
             backups=encrypted_and_shipped,
-            rpo=60,
+            rpo=0,
         )
     )
     assert result.recovery is not None

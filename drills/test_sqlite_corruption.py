@@ -25,6 +25,7 @@ def test_sqlite_corruption(night: Night, kind: str) -> None:
             variant=kind,
             harm=fault("sqlite_damaged", kind=kind),
             backups=daily_and_hourly,
+            rpo=0,
         )
     )
 
@@ -38,6 +39,7 @@ def test_sqlite_corruption_newest_bad(night: Night) -> None:
             variant="newest_bad",
             harm=fault("sqlite_damaged", kind="header"),
             backups=newest_is_bad,
+            rpo=0,
         )
     )
     assert result.recovery is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.errors import StepFailed
 from drills.rig.evidence import Evidence
@@ -16,11 +16,17 @@ from drills.rig.verdict import Claim
 
 @dataclass(frozen=True)
 class Bench:
-    """What a night's backups are made with: where, by whom, and where what they said is kept."""
+    """What a night's backups are made with: where, by whom, and where what they said is kept.
+
+    `held` are moments of the controller's monotonic clock, one for each backup that the recovery may use:
+    what was acknowledged before the last of them may not be lost. None where nobody says: then it is when the
+    first was begun.
+    """
 
     scene: Scene
     agent: Agent
     evidence: Evidence
+    held: list[float] = field(default_factory=list)
 
 
 Backups = Callable[[Bench], AbstractContextManager[str]]

@@ -231,11 +231,12 @@ class Drill:
         backups = self.course.backups or full_of(self.course.service)
         with ExitStack() as stack:
             try:
-                said = stack.enter_context(backups(Bench(scene, self._agent(scene), self.evidence)))
+                bench = Bench(scene, self._agent(scene), self.evidence)
+                said = stack.enter_context(backups(bench))
             except DrillyardError as error:
                 raise _CannotGoOn(f"there is no backup to recover from. {error}") from None
             if said:
-                self.notes.backed_up = began
+                self.notes.backed_up = max(bench.held, default=began)
                 self._say(f"{said} ({time.monotonic() - began:.1f} s)")
             yield replace(scene, marks=_sizes(scene) if scene.data_dir else {})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 from agent.errors import StepFailed
@@ -37,12 +38,15 @@ def newest_is_bad(bench: Bench) -> Iterator[str]:
         newest = "f=$(ls /data/backups/sqlite/incremental/*.tar.gz | tail -n 1)"
         rot = 'printf X | dd of="$f" bs=1 seek=90 conv=notrunc status=none'
         bench.scene.host.exec("sh", "-c", f"{newest}; {rot}")
+        bench.held.pop()
         yield "a full backup and two hourly increments are taken and verified, and the newest rots"
 
 
 def take(bench: Bench, kind: str) -> None:
-    """Have the agent take one, which verifies it."""
+    """Have the agent take one, which verifies it: what was acknowledged before is in it."""
+    began = time.monotonic()
     said = bench.agent.do("backup", "take", "refserver", "--kind", kind)
     bench.evidence.write(f"backup-{kind}.txt", said.out + said.err)
     if said.rc:
         raise StepFailed(f"`backup take --kind {kind}` ended with code {said.rc}. {said.last}")
+    bench.held.append(began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,7 @@ def offsite(places: tuple[str, ...]) -> Backups:
     def backups(bench: Bench) -> Iterator[str]:
         empty_the_spare(bench)
         do(bench, "backup-take.txt", "take", "refserver", "--kind", "daily", "--limit", HOST)
+        bench.held.append(time.monotonic())
         do(bench, "backup-hourly.txt", "take", "refserver", "--kind", "hourly", "--limit", HOST)
         said = do(bench, "backup-ship.txt", "ship", "refserver", "--limit", HOST)
         for place in places:
