@@ -208,7 +208,7 @@ def _died_last(app: App, log: str) -> bool:
     """Say whether the end of the log is of a death, and nobody asked it to stop after that."""
     end = "\n".join(log.splitlines()[-60:])
     dead = [found.start() for found in _DIED.finditer(end)]
-    asked = [found.start() for found in re.finditer(rf"Stopp(?:ing|ed) {re.escape(app.name)}", end)]
+    asked = [found.start() for found in re.finditer(_asked(app), end)]
     return bool(dead) and max(dead) > max(asked, default=-1)
 
 
@@ -261,9 +261,14 @@ def _looping(app: App, seen: Seen) -> Cause | None:
     return _cause("crash-loop", seen.raised, _silence(seen))
 
 
+def _asked(app: App) -> str:
+    """Return the pattern of a line that says it was asked to stop; before 250 systemd tells no unit there."""
+    return rf"systemd\[\d+\]: Stopp(?:ing|ed) |Stopp(?:ing|ed) {re.escape(app.name)}\b"
+
+
 def _deaths(app: App, log: str) -> int:
     """Count who died since it was last asked to stop; an error that led to another is one death with it."""
-    *_, since = re.split(rf"Stopp(?:ing|ed) {re.escape(app.name)}\b", log)
+    *_, since = re.split(_asked(app), log)
     return len(_DIED.findall(since)) - len(_CHAINED.findall(since))
 
 

@@ -73,6 +73,15 @@ CASES: dict[str, tuple[str, Seen]] = {
         "stopped",
         seen(STOPPED, DIES + "Stopping chat-api.service\n", **NOBODY, switched=FRESH),
     ),
+    "a new release, stopped after that, where systemd tells its description": (
+        "stopped",
+        seen(
+            STOPPED,
+            DIES + "2026-11-27T03:00:01+0900 api1 systemd[1]: Stopping Chat for everybody...\n",
+            **NOBODY,
+            switched=FRESH,
+        ),
+    ),
     "an old release, its parent ends well": ("stopped", seen(STOPPED, DIES, **NOBODY)),
     "workers die, an old release": ("crash-loop", seen(RUNNING, DIES, health=SILENT)),
     "a new release, and none before": (
@@ -99,6 +108,16 @@ CASES: dict[str, tuple[str, Seen]] = {
     "deaths before it was stopped, not listening yet": (
         "starting",
         seen(RUNNING, DIES + "Stopped chat-api.service\n", health=REFUSED, listener={}, switched=FRESH),
+    ),
+    "deaths before it was stopped, where systemd tells its description": (
+        "starting",
+        seen(
+            RUNNING,
+            DIES + "2026-11-27T03:00:01+0900 api1 systemd[1]: Stopped Chat for everybody.\n",
+            health=REFUSED,
+            listener={},
+            switched=FRESH,
+        ),
     ),
     "deaths since it was stopped": (
         "bad-release",
