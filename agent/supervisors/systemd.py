@@ -16,7 +16,7 @@ from agent.transport.ask import Action, Done, Put, Sh, Until
 
 _FACTS = (
     "LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result,StateChangeTimestamp,Type,"
-    "ActiveEnterTimestampMonotonic,Id"
+    "ActiveEnterTimestampMonotonic,Id,WantedBy,RequiredBy"
 )
 # By the age of a process that begins now: in a container of LXC /proc/uptime tells the container's, and
 # systemd the host's.
@@ -238,12 +238,19 @@ def _read(done: Done) -> Status:
     words += [f"since {since}"] if since else []
     return Status(
         state="starting" if facts.get("SubState") == "auto-restart" else _STATES.get(state, "unknown"),
-        enabled=facts.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "alias", "linked"),
+        enabled=_starts_with_host(facts),
         pid=int(facts.get("MainPID") or 0),
         restarts=int(facts.get("NRestarts") or 0),
         detail=", ".join(word for word in words if word),
         since=since,
     )
+
+
+def _starts_with_host(facts: dict[str, str]) -> bool:
+    if facts.get("UnitFileState") == "generated":
+        # Of an init script, or a Quadlet of Podman: nothing is enabled there, it is wanted or it is not.
+        return bool(facts.get("WantedBy") or facts.get("RequiredBy"))
+    return facts.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "alias", "linked")
 
 
 def _facts(done: Done) -> dict[str, str]:
