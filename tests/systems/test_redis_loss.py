@@ -90,6 +90,43 @@ def test_keys_that_expired_since_the_backup_are_not_counted_on(here: Here) -> No
         assert (here.do(redis.count(here.system, least)), least) == (301, 270)
 
 
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("UUID=1 {} ext4 defaults,nofail 0 2", True),
+        ("UUID=1 {}/ ext4 defaults 0 2", True),
+        ("UUID=1 {}/da ext4 defaults 0 2", False),
+        ("# UUID=1 {} ext4 defaults 0 2", False),
+        ("UUID=1 {} ext4 noauto 0 0", False),
+        ("UUID=1 / ext4 defaults 0 1", False),
+        ("proc /proc proc defaults 0 0", False),
+        ("UUID=2 none swap sw 0 0", False),
+    ],
+)
+def test_a_volume_that_is_not_mounted_is_no_loss(
+    here: Here, monkeypatch: pytest.MonkeyPatch, line: str, place: bool
+) -> None:
+    """Its data are out of sight: nothing is put in their place, unless somebody knows that they are gone."""
+    fstab = here.folder / "fstab"
+    fstab.write_text("# file systems\n" + line.format(here.folder) + "\n")
+    monkeypatch.setattr(loss, "_FSTAB", str(fstab))
+    if place:
+        with pytest.raises(StepFailed, match=f"{here.folder} is not mounted.*may lie on that volume"):
+            here.do(redis.check_mounted(here.system))
+    else:
+        here.do(redis.check_mounted(here.system))
+    here.do(redis.check_mounted(here.system, True))
+    fstab.unlink()
+    here.do(redis.check_mounted(here.system))
+
+
+@pytest.mark.parametrize("page", ["redis_total_loss", "redis_aof"])
+def test_both_pages_look_for_the_volume_before_they_change_anything(page: str) -> None:
+    """Behind the look, before room is made or anything is copied."""
+    ids = [step.id for step in load_page(page).steps]
+    assert ids[ids.index("look") + 1] == "mounted"
+
+
 def test_what_was_written_since_is_kept(here: Here, gold: Gold) -> None:
     """A server that began empty takes writes: they lie on top of the backup, increments and pushes too."""
     here.start()

@@ -69,6 +69,12 @@ def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
     return (yield from loss.find_loss(redis, copy))
 
 
+def check_mounted(redis: Redis, unmounted: bool = False) -> Action[None]:
+    """See that the data are not merely out of sight, on a volume of fstab that is not mounted; refused where
+    they may be, unless `unmounted` says that it is known to be lost."""
+    return (yield from loss.check_mounted(redis, unmounted))
+
+
 def make_place(redis: Redis) -> Action[None]:
     """Make the data directory where it is gone with everything in it; one that is there stays as it is."""
     return (yield from repair.make_place(redis))

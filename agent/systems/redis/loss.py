@@ -9,7 +9,21 @@ from typing import Any, Literal
 from agent.errors import NoBackup, StepFailed
 from agent.systems.redis.look import Copy, nothing_left, settled
 from agent.systems.redis.server import Redis, ask, info, payload
-from agent.transport.ask import Action, Clock, Note
+from agent.transport.ask import Action, Clock, Done, Note, Sh
+
+_FSTAB = "/etc/fstab"
+
+# Both files write a blank in a path in the same way, so that they are compared as they are.
+_UNMOUNTED = """\
+# a place above the data that should be mounted and is not
+set -eu
+[ -r "$2" ] || exit 0
+awk -v data="$1/" 'NR == FNR {mounted[$2]; next}
+  $1 ~ /^#/ || $2 !~ /^\\/./ || $4 ~ /noauto/ {next}
+  {place = $2; sub(/\\/+$/, "", place)}
+  index(data, place "/") == 1 && !(place in mounted) {print place; exit}
+' /proc/self/mounts "$2"
+"""
 
 State = Literal["well", "there", "lost"]
 _MOST = 0.5
@@ -97,6 +111,26 @@ def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
         f"{found.until} ({found.seconds:.0f} s) is lost."
     )
     return found
+
+
+def check_mounted(redis: Redis, unmounted: bool) -> Action[None]:
+    """See that the data are not merely out of sight, on a volume that is not mounted.
+
+    Raises:
+        StepFailed: they may be; with `unmounted` that is a note.
+    """
+    done: Done = yield Sh(_UNMOUNTED, redis.data_dir, _FSTAB, script=True, sudo=True)
+    if not done.text:
+        return
+    said = f"{done.text} is not mounted, and {_FSTAB} says that it should be"
+    if unmounted:
+        yield Note(f"{redis.host}: {said}; as unmounted=yes says, its volume is taken for lost.")
+        return
+    raise StepFailed(
+        f"{redis.host}: expected Redis's data to be gone, found that {said}: they may lie on that volume.",
+        do=f"Stop Redis where it runs without them, mount {done.text}, and run redis_aof. Where the volume "
+        "is lost: --set unmounted=yes. Nothing more was changed.",
+    )
 
 
 def state_of(seen: Seen) -> tuple[State, str]:
