@@ -97,6 +97,19 @@ def test_a_limit_in_a_last_line_without_an_end_counts(here: Here) -> None:
     assert here.do(redis.prove_limit_kept(here.system)) == 6 * MIB
 
 
+@pytest.mark.parametrize("locale", ["C", "de_DE.UTF-8"])
+def test_the_hosts_memory_is_read_in_its_own_language(
+    here: Here, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    """To the byte, and where a number has a comma too."""
+    monkeypatch.setenv("LC_ALL", locale)
+    here.start()
+    found = here.do(redis.measure_memory(here.system)).host
+    told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    whole = int(told["MemTotal"].split()[0]) * 1024
+    assert found.total == whole or found.total < whole - (1 << 20)
+
+
 def test_more_than_the_host_has_is_refused(here: Here) -> None:
     """Beyond what the host bears, or below what is used: refused, and nothing is changed."""
     here.start()

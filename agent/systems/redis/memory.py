@@ -17,11 +17,14 @@ _MORE = 1.25  # how much more memory is proposed, where there is that much
 _WORTH = 1.02  # less than this is no relief
 _MIB = 1 << 20
 
-# Limits of control groups count from the process's own up to the root of what can be seen from here.
+# Limits of control groups count from the process's own up to the root of what can be seen from here. Not
+# by awk: mawk writes what is large as 2,52765e+10 where the host's numbers have commas.
 _HOST = """\
 # memory of the host, and the tightest limit of a control group
 set -eu
-awk '/^MemTotal:|^MemAvailable:/ {print $2 * 1024}' /proc/meminfo
+while read -r name size _; do
+  case $name in MemTotal:|MemAvailable:) echo $((size * 1024));; esac
+done </proc/meminfo
 root=/sys/fs/cgroup max=memory.max now=memory.current
 path=$(sed -n 's/^0:://p' "/proc/$1/cgroup")
 if [ ! -e "$root/cgroup.controllers" ]; then
@@ -119,7 +122,7 @@ def host_of(redis: Redis) -> Action[Host]:
     pid = (yield from info(redis, "server"))["process_id"]
     done: Done = yield redis.beside(_HOST, pid)
     total, free, *limits = done.text.splitlines()
-    all_of_it, left = int(float(total)), int(float(free))
+    all_of_it, left = int(total), int(free)
     for line in limits:
         most, now = (int(word) for word in line.split())
         all_of_it, left = min(all_of_it, most), min(left, max(0, most - now))
