@@ -108,7 +108,9 @@ def _meant(command: Namespace) -> Sequence[Host]:
     hosts = [host for host in limited(command, inventory) if system in host.services]
     if not hosts:
         served = sorted({system for host in inventory for system in host.services})
-        raise NotFound(f"No host that is meant serves {system}; the inventory has: {', '.join(served)}.")
+        raise NotFound(
+            f"No host that is meant serves {system}; the inventory has: {', '.join(served) or 'nothing'}."
+        )
     named = command.limit or (command.what == "restore" and command.to)
     return at_home(hosts) if command.what in _HOME and not named else hosts
 

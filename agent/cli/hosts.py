@@ -42,11 +42,17 @@ def _row(host: Host) -> dict[str, Any]:
     return {
         "host": host.name,
         "road": host.road,
-        "address": f"{host.user + '@' if host.user else ''}{host.address}:{host.port}",
+        "address": _address(host),
         "groups": list(host.groups),
         "serves": sorted(host.services),
         "environment": host.environment,
     }
+
+
+def _address(host: Host) -> str:
+    if host.road != "ssh":
+        return host.address
+    return f"{host.user + '@' if host.user else ''}{host.address}:{host.port}"
 
 
 def _line(row: dict[str, Any], *, as_json: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -57,7 +58,9 @@ def verb(verbs: Adder, name: str, function: Verb, text: str, example: str) -> ar
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(verb=function)
-    parser.add_argument("--lang", default="", metavar="en|ko", help="the language to speak (else the locale)")
+    parser.add_argument(
+        "--lang", default="", type=_language, metavar="en|ko", help="the language to speak (else the locale)"
+    )
     parser.add_argument("--json", action="store_true", help="JSON for machines")
     return parser
 
@@ -94,6 +97,13 @@ def engine(parser: argparse.ArgumentParser, *, forks: bool = False) -> None:
     )
     if forks:
         parser.add_argument("--forks", type=_some, default=8, metavar="N", help="how many hosts at a time")
+
+
+def _language(text: str) -> str:
+    """Return a language, or a locale of it: `ko`, `ko_KR.UTF-8`; kr is a country."""
+    if text and re.split(r"[-_.]", text.lower())[0] not in ("en", "ko"):
+        raise argparse.ArgumentTypeError(f"expected en or ko, found {text}")
+    return text
 
 
 def _some(text: str) -> int:

@@ -79,7 +79,8 @@ def _check(command: Namespace, loaded: list[Page]) -> int:
                 sys.stdout.write(f"{problem}\n")
                 code = BadPage.exit_code if problem.severity == "error" else code
     if not code:
-        sys.stdout.write(f"{len(loaded) - len(apart)} pages are sound.\n")
+        sound = len(loaded) - len(apart)
+        sys.stdout.write("1 page is sound.\n" if sound == 1 else f"{sound} pages are sound.\n")
     if apart:
         sys.stdout.write(f"Not for these hosts, which do not serve it: {', '.join(sorted(apart))}.\n")
     return code

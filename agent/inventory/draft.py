@@ -123,23 +123,27 @@ class Draft:
         self.groups[parent].children[child] = None
 
     def _below(self, name: str) -> Iterator[str]:
+        """Yield the groups below a group, the nearest first."""
         waiting, seen = [name], {name}
         while waiting:
-            for child in self.groups[waiting.pop()].children:
+            for child in self.groups[waiting.pop(0)].children:
                 if child not in seen:
                     seen.add(child)
                     waiting.append(child)
                     yield child
 
     def members(self) -> dict[str, tuple[str, ...]]:
-        """Return the hosts of every group, those of its children too, in the order hosts are first named."""
-        rank = {name: n for n, name in enumerate(self.hosts)}
+        """Return the hosts of every group, those of its children too: its own first, each in the order there.
+
+        As in Ansible that is what an index counts by: `redis[0]` is who stands first in the group redis,
+        wherever else that host is named. All hosts are in the order in which they are first named.
+        """
         found = {}
         for name, group in self.groups.items():
-            inside = set(group.hosts)
+            inside = dict(group.hosts)
             for child in self._below(name):
-                inside.update(self.groups[child].hosts)
-            found[name] = tuple(sorted(inside, key=rank.__getitem__))
+                inside |= self.groups[child].hosts
+            found[name] = tuple(inside)
         found["all"] = tuple(self.hosts)
         named = {host for name, hosts in found.items() if name not in _IMPLIED for host in hosts}
         found["ungrouped"] = tuple(name for name in self.hosts if name not in named)

@@ -124,3 +124,20 @@ def test_starting_loads_nothing_heavy():
         [sys.executable, "-c", code, EXAMPLE], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("said", "code"), [("ko", 0), ("en", 0), ("ko_KR.UTF-8", 0), ("kr", 64), ("fr", 64)])
+def test_a_language_that_is_not_spoken_is_refused(tmp_path, capsys, said, code):
+    """kr is a country; English in its place would be a surprise."""
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {a: {ansible_connection: local}}}")
+    assert main(["hosts", "-i", str(tmp_path / "hosts.yml"), "--lang", said]) == code
+    assert ("expected en or ko, found" in capsys.readouterr().err) == bool(code)
+
+
+def test_a_host_without_a_port_is_shown_without_one(tmp_path, capsys):
+    """This machine has no address, and a container has a name."""
+    local, docker = "{ansible_connection: local}", "{ansible_connection: docker, ansible_host: c1}"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{a: {local}, b: {docker}, c: }}}}")
+    assert main(["hosts", "-i", str(tmp_path / "hosts.yml"), "--json"]) == 0
+    shown = [json.loads(line)["address"] for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["", "c1", "c:22"]

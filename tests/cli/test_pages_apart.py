@@ -45,7 +45,7 @@ def test_our_pages_for_groups_that_are_not_there_are_passed_over(
     where = ["-i", str(tmp_path / "hosts.yml")]
     assert main(["runbooks", "check", "region_switch", "mongodb_cluster_loss", *where]) == 0
     said = capsys.readouterr().out
-    assert "1 pages are sound" in said
+    assert "1 page is sound" in said
     assert "region_switch" in said.partition("Not for these hosts")[2]
     mine = tmp_path / "mine"
     mine.mkdir()

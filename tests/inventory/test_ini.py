@@ -3,6 +3,7 @@
 import pytest
 
 from agent.errors import BadInventory
+from agent.inventory import match, read_inventory
 from agent.secrets import Secret
 
 TRICKY = """
@@ -63,3 +64,11 @@ def test_a_bad_line_is_refused_with_its_number(folder, text, line, said):
         folder.read(text, "hosts.ini")
     assert said in str(error.value)
     assert str(error.value).startswith(f"{folder.path}/hosts.ini:{line}:")
+
+
+def test_an_index_counts_as_the_group_is_written(folder):
+    """As in Ansible, wherever else a host is named: a group's own hosts come first, then its children's."""
+    text = "[web]\nb\na\n[again]\na\nb\n[top]\nz\n[top:children]\nagain\nmore\nweb\n[more]\nc\n"
+    found = read_inventory(folder.write("hosts", text))
+    assert ["".join(found.groups[name]) for name in ("web", "again", "top")] == ["ba", "ab", "zabc"]
+    assert [host.name for host in match(found, "again[0]:top[-1]")] == ["a", "c"]

@@ -46,7 +46,7 @@ def test_groups_hold_the_hosts_of_their_children(folder):
         "redis1", "redis2", "redis3", "web01.example", "web03.example", "web05.example",
     ]  # fmt: skip
     assert world.groups["cache"] == ("redis1", "redis2", "redis3")
-    assert world.groups["web"] == ("redis1", "web01.example", "web03.example", "web05.example")
+    assert world.groups["web"] == ("web01.example", "web03.example", "web05.example", "redis1")
     assert world.hosts["redis1"].groups == ("all", "cache", "redis", "web")
     assert world.children == {"all": ("cache", "web"), "cache": ("redis",)}
     assert "ungrouped" not in world.groups
