@@ -23,7 +23,8 @@ class Message:
 class Situation:
     """How a run stands: times in seconds, `rto` 0 where the page promises none.
 
-    `steps` are those at work. `outcome` is empty while it goes on; `sentence` says why it is not done.
+    `steps` are those at work. `outcome` is empty while it goes on; `sentence` says why it is not done, and
+    `resume` is empty where nobody is to go on. `proved` is whether the page had claims, which held.
     """
 
     page: str
@@ -36,14 +37,16 @@ class Situation:
     resume: str
     outcome: str = ""
     sentence: str = ""
+    proved: bool = True
 
 
 _OUTCOMES: dict[str, tuple[str, str]] = {
     "": ("recovery under way", "복구 진행 중"),
     "done": ("recovered and proved", "복구와 검증 완료"),
     "failed": ("FAILED", "실패"),
-    "stopped": ("stopped by its operator", "운영자가 중단함"),
-    "unknown": ("UNKNOWN: contact was lost", "알 수 없음: 연결이 끊김"),
+    "not proved": ("done, and nothing was proved", "완료, 검증되지 않음"),
+    "stopped": ("stopped before its end", "끝나기 전에 중단됨"),
+    "unknown": ("UNKNOWN how it stands", "상태를 알 수 없음"),
 }
 _LABELS: dict[str, tuple[str, str]] = {
     "page": ("Page", "페이지"),
@@ -99,14 +102,15 @@ def _lines(situation: Situation, language: Language, by_hand: Sequence[str]) -> 
         found.append(line("why", situation.sentence))
     if by_hand:
         found.append(line("hand", ", ".join(by_hand)))
-    if situation.outcome != "done":
+    if situation.outcome != "done" and situation.resume:
         found.append(line("resume", situation.resume))
     found.append(line("folder", situation.folder))
     return found
 
 
 def _outcome(situation: Situation, language: Language) -> str:
-    return _OUTCOMES.get(situation.outcome, _OUTCOMES["failed"])[language == "ko"]
+    outcome = "not proved" if situation.outcome == "done" and not situation.proved else situation.outcome
+    return _OUTCOMES.get(outcome, _OUTCOMES["failed"])[language == "ko"]
 
 
 def _named(hosts: Sequence[str]) -> str:

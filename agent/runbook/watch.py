@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -158,9 +159,10 @@ class Watch:
             elapsed=self.clock.elapsed(),
             rto=self.rto,
             folder=str(self._folder),
-            resume=f"drillyard resume {self._folder}",
+            resume=end.resume if end else shlex.join(["drillyard", "resume", str(self._folder)]),
             outcome=end.outcome if end else "",
             sentence=end.sentence if end else "",
+            proved=end.proved if end else False,
         )
 
 

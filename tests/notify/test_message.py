@@ -53,6 +53,20 @@ def test_the_last_message():
     assert "Go on with" not in done
 
 
+def test_a_run_is_told_as_what_it_was():
+    """Nothing was proved where the page claims nothing, and nobody resumes what another carries on."""
+    import dataclasses
+
+    text = message_for(dataclasses.replace(NIGHT, outcome="done", proved=False)).text
+    assert "done, and nothing was proved" in text
+    assert "완료, 검증되지 않음" in text
+    assert "recovered" not in text
+    taken = dataclasses.replace(NIGHT, outcome="stopped", sentence="it is another's", resume="")
+    text = message_for(taken, "en").text
+    assert "stopped before its end" in text
+    assert "Go on with" not in text
+
+
 def test_many_hosts_are_counted():
     """The first few by name, then their number."""
     import dataclasses

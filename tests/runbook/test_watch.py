@@ -110,7 +110,7 @@ def test_each_is_told_once_across_a_kill(world, hook):
     texts = [got["text"] for got in hook.got]
     assert sorted(text.split()[0] for text in texts[:2]) == ["@lead", "@oncall"]
     assert sorted(text.split()[0] for text in texts[2:]) == ["@lead", "@oncall"]
-    assert "recovered and proved" in next(text for text in texts[2:] if text.startswith("@oncall"))
+    assert "done, and nothing was proved" in next(text for text in texts[2:] if text.startswith("@oncall"))
     assert sorted(notices(world)) == sorted(
         [
             ("oncall", "sent", False),
