@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
@@ -141,7 +141,7 @@ def _kept(order: Order, instant: Instant, links: dict[str, Path]) -> dict[str, A
     )
     kept = replace(kept, bond=bond_of(kept, order.link.__dict__))
     for element, found in now.items():
-        durable.write(place.backups / "metadata" / f"{element}.pages", found.store(name))
+        _remember(order, element, found.store(name))
     return _named(place, kept, intent)
 
 
@@ -221,12 +221,33 @@ def _parent(place: Place, name: str) -> KeptSet | None:
         return None
     for element in place.elements:
         part = found.parts.get(element) if found else None
-        known = element == "files" or (
-            part and pages.Pages.load(place.backups / "metadata" / f"{element}.pages", name, part.sum)
-        )
-        if part is None or not known:
+        if part is None or (element != "files" and not any(_known(place, element, name, part.sum))):
             return None
     return found
+
+
+def _states(place: Place, element: str) -> tuple[Path, Path]:
+    """Return where the pages of the newest set stand, and those of the one that it goes on from.
+
+    Both, as the newest may fail its proof: the next one goes on from the one before, and is an increment.
+    """
+    folder = place.backups / "metadata"
+    return folder / f"{element}.pages", folder / f"{element}.before.pages"
+
+
+def _known(place: Place, element: str, name: str, total: str) -> Iterator[pages.Pages | None]:
+    for path in _states(place, element):
+        yield pages.Pages.load(path, name, total)
+
+
+def _remember(order: Order, element: str, state: bytes) -> None:
+    """Write the pages of the set that is taken, and keep those of its parent beside them."""
+    newest, before = _states(order.place, element)
+    parent = order.parent
+    if not parent or not pages.Pages.load(before, parent.id, parent.parts[element].sum):
+        with suppress(FileNotFoundError):
+            newest.rename(before)
+    durable.write(newest, state)
 
 
 def _room(order: Order) -> None:
@@ -371,9 +392,7 @@ def _database(order: Order, instant: Instant, element: str, now: pages.Pages, pa
     with tarball.zipped(partial, order.level, taken, order.seal_to) as out:
         if order.parent:
             part = order.parent.parts[element]
-            state = order.place.backups / "metadata" / f"{element}.pages"
-            before = pages.Pages.load(state, order.parent.id, part.sum)
-            assert before is not None
+            before = next(filter(None, _known(order.place, element, order.parent.id, part.sum)))
             pages.write(out, copy, (before, now), taken)
         elif element == "sqlite":
             with copy.open("rb") as file:

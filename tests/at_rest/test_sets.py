@@ -319,6 +319,23 @@ def manifest(shelf: Shelf, backup: Backup) -> Any:
     return json.loads((shelf.backups / f"metadata/{backup.id}.json").read_bytes())
 
 
+def test_an_hour_that_was_not_proved_makes_the_next_no_full_one(shelf: Shelf) -> None:
+    """The line broke while it was proved: the next goes on from the one before, and is an increment too."""
+    first = shelf.take()
+    states = []
+    for number in range(3):
+        shelf.library.fill(2, 100 + 10 * number)
+        assert shelf.take("hourly", depth=None).parent == first.id
+        states.append(shelf.library.state())
+    assert shelf.do(actions.verify(shelf.service)).verified is not None
+    last = shelf.take("hourly")
+    assert last.parent not in ("", first.id)
+    restore(shelf, last)
+    assert shelf.library.state() == states[-1]
+    daily = shelf.take("daily", depth=None)
+    assert shelf.take("hourly").parent == last.id != daily.id
+
+
 def test_an_increment_without_its_pages_known_is_a_full_one(shelf: Shelf) -> None:
     """The page digests are lost or are of another set: what is taken stands alone."""
     shelf.take()
