@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,8 @@ _HOW = "`drillyard mongodb indexes` writes that file from a server whose indexes
 def declared_in(file: str) -> dict[str, list[dict[str, Any]]]:
     """Return what a file declares: a JSON object of lists, by `database.collection`.
 
+    It is MongoDB's extended JSON: a date of a partial index stays one ({"$date": ...}) and becomes no text.
+
     Raises:
         NotFound: there is no such file, or the inventory names none.
         BadInventory: it holds something else.
@@ -31,20 +32,25 @@ def declared_in(file: str) -> dict[str, list[dict[str, Any]]]:
         text = Path(file).read_bytes()
     except OSError as error:
         raise NotFound(f"Expected the declared indexes in {file}: {error.strerror}.", do=_HOW) from None
+    from bson.json_util import RELAXED_JSON_OPTIONS, loads
+
     try:
-        return msgspec.json.decode(text, type=dict[str, list[dict[str, Any]]])
-    except msgspec.MsgspecError as error:
+        told = loads(text.decode(), json_options=RELAXED_JSON_OPTIONS)
+        return msgspec.convert(told, dict[str, list[dict[str, Any]]])
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise BadInventory(f"{file}: expected declared indexes by collection: {error}.", do=_HOW) from None
 
 
 def declare(spec: Spec) -> Declared:
     """List every index there is, as a file declares them."""
+    from bson.json_util import RELAXED_JSON_OPTIONS, dumps
+
     from agent.pitr.index_look import listed
     from agent.pitr.server import connect, words
 
     with words("The server"), connect(spec.uri) as client:
         found = listed(client)
-    text = json.dumps(found, indent=2, default=str) + "\n"
+    text = dumps(found, indent=2, json_options=RELAXED_JSON_OPTIONS) + "\n"
     return Declared(text, sum(map(len, found.values())), len(found))
 
 

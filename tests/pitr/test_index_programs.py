@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Decimal128, Int64, ObjectId
 
 from agent.errors import BadInventory, NotFound
 from agent.pitr.index_programs import declared_in
@@ -43,6 +45,46 @@ def asked(server: MongoServer, verb: str, store: Path, code: int = 0, **spec: An
     assert done.returncode == code, done.stderr.decode()
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+FILTERS: dict[str, Any] = {
+    "date": {"at": {"$gt": datetime(2026, 1, 4)}},
+    "id": {"owner": ObjectId("65a000000000000000000001")},
+    "decimal": {"price": {"$gte": Decimal128("9.50")}},
+    "long": {"n": {"$lt": Int64(1 << 40)}},
+    "kind": {"at": {"$type": "date"}, "gone": False},
+}
+
+
+@pytest.mark.parametrize("filter_", FILTERS.values(), ids=FILTERS.keys())
+def test_a_partial_index_is_declared_as_it_is(mongo_server: MongoServer, tmp_path: Path, filter_: Any):
+    """What it compares with stays what it is: the right one is not taken for wrong, and is built as such."""
+    file, told = tmp_path / "indexes.json", {"indexes": str(tmp_path / "indexes.json")}
+    with mongo_server.client() as client:
+        place = client.partial.a
+        place.insert_many([{"at": datetime(2026, 1, n + 1), "n": n, "gone": False} for n in range(9)])
+        place.create_index("n", name="part", partialFilterExpression=filter_)
+        file.write_text(asked(mongo_server, "declare-indexes", tmp_path)["text"])
+        assert asked(mongo_server, "look-at-indexes", tmp_path, **told)["sound"]
+        place.drop_index("part")
+        asked(mongo_server, "rebuild-indexes", tmp_path, **told)
+        assert place.index_information()["part"]["partialFilterExpression"] == filter_
+        client.drop_database("partial")
+
+
+def test_a_date_that_was_declared_as_text_is_not_built_over(mongo_server: MongoServer, tmp_path: Path):
+    """So files of before have it: the index that is there is the one that was meant."""
+    file = tmp_path / "indexes.json"
+    with mongo_server.client() as client:
+        client.partial.a.create_index("n", name="part", partialFilterExpression=FILTERS["date"])
+        meant = {"at": {"$gt": "2026-01-04 00:00:00"}}
+        index = {"v": 2, "key": {"n": 1}, "name": "part", "partialFilterExpression": meant}
+        file.write_text(json.dumps({"partial.a": [index]}))
+        assert asked(mongo_server, "look-at-indexes", tmp_path, indexes=str(file))["sound"]
+        meant["at"]["$gt"] = "2026-01-05 00:00:00"
+        file.write_text(json.dumps({"partial.a": [index]}))
+        assert not asked(mongo_server, "look-at-indexes", tmp_path, indexes=str(file))["sound"]
+        client.drop_database("partial")
 
 
 def test_from_the_file_to_the_proof(mongo_server: MongoServer, file: Path, tmp_path: Path):
