@@ -34,7 +34,7 @@ class Face:
 FACES = {
     "refserver": Face("refserver", "unified_restore", at="point_in_time", spare="host_lost"),
     "sqlite": Face("refserver", "sqlite_corruption", given=("even_if_sound=true",)),
-    "chromadb": Face("refserver", "chromadb_corruption"),
+    "chromadb": Face("refserver", "chromadb_corruption", given=("even_if_sound=true",)),
     "files": Face("refserver", "files_restore", chosen=False),
     "redis": Face("redis", "redis_total_loss"),
 }

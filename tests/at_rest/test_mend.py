@@ -274,6 +274,25 @@ def test_where_both_are_lost_the_whole_backup_goes_in(
         assert restores[0]["elements"] == ([] if whole else ["chromadb"])
 
 
+@pytest.mark.parametrize("page", ["sqlite_corruption", "chromadb_corruption"])
+@pytest.mark.parametrize("chromadb", ["sound", "index"])
+def test_what_is_asked_for_is_put_back_though_nothing_is_wrong(page: str, chromadb: str) -> None:
+    """`backup restore chromadb ID`: that backup goes in, what is newer is made again; without it nothing."""
+    look = {"sqlite": "sound", "chromadb": chromadb, "apart": {}}
+
+    def done(asked: bool) -> set[str]:
+        names: dict[str, Any] = {"look": look, "params": {"even_if_sound": asked, "backup": "b"}}
+        wanted = ("copy", "room", "stop", "restore", "index", "settle")
+        return {
+            step.id for step in load_page(page).steps if step.id in wanted and evaluate(str(step.when), names)
+        }
+
+    settled = {"settle"} if chromadb == "sound" or page == "chromadb_corruption" else set()
+    assert done(True) == {"copy", "room", "stop", "restore"} | settled
+    mended = {"stop", "index"} if chromadb == "index" and page == "chromadb_corruption" else set()
+    assert done(False) == mended
+
+
 def test_vectors_that_are_removed_are_written_down_first(shelf: Shelf, tmp_path: Path) -> None:
     """With what is noted beside them; a run that was cut off loses none of its lines."""
     chroma = shelf.library.chroma / "chroma.sqlite3"

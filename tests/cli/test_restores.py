@@ -41,7 +41,7 @@ def world(folder: Path, environment: str = "rehearsal") -> list[str]:
         (["refserver", "--to", "ref2"], "host_lost", [], "ref2"),
         (["refserver", "--limit", "ref2", "--latest"], "host_lost", [], "ref2"),
         (["sqlite", "x"], "sqlite_corruption", ["backup=x", "even_if_sound=true"], "ref1"),
-        (["chromadb", "x"], "chromadb_corruption", ["backup=x"], "ref1"),
+        (["chromadb", "x"], "chromadb_corruption", ["backup=x", "even_if_sound=true"], "ref1"),
         (["files"], "files_restore", [], "ref1"),
         (["redis", "x", "--to", "redis2"], "redis_total_loss", ["backup=x"], "redis2"),
     ],
