@@ -12,7 +12,6 @@ from agent.systems import DEGRADED, DOWN, Symptom, Vitals
 
 SOUND, UNSEEN = 0, 3
 WORDS = ("sound", "degraded", "down or damaged", "could not look")
-_OLD = 26 * 3600
 _CLOCK = 30  # seconds that two clocks may differ
 
 NOT_ENABLED = Symptom(
@@ -73,7 +72,7 @@ class Seen:
     """What was seen of one service; None where it could not be looked at, `errors` saying why.
 
     `set_back` says why the data does not go on from its backups; empty where it does. `clock_off` are the
-    seconds that the service's clock is ahead of ours.
+    seconds that the service's clock is ahead of ours, `oldest` how old a backup of its may be by its policy.
     """
 
     status: Status | None = None
@@ -81,6 +80,7 @@ class Seen:
     backup: Backup | None = None
     set_back: str = ""
     clock_off: float = 0.0
+    oldest: float = 26 * 3600
     disk: Disk | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -150,7 +150,8 @@ def _backup(seen: Seen, now: datetime) -> tuple[str, Symptom | None]:
         return "none verified", NO_BACKUP
     age = (now - datetime.fromisoformat(backup.taken_at)).total_seconds()
     said = f"{_age(age)} old, {backup.verified.depth if backup.verified else 'not verified'}"
-    return said, OLD_BACKUP if age > _OLD else None
+    old = replace(OLD_BACKUP, evidence=f"{said}; by its policy {_age(seen.oldest)} at most")
+    return said, old if age > seen.oldest else None
 
 
 def _age(seconds: float) -> str:

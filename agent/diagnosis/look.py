@@ -10,7 +10,9 @@ from typing import Any
 
 from agent import naming
 from agent.backup import actions as backups
+from agent.backup import limits
 from agent.backup.model import Backup
+from agent.backup.retention import tiers_of
 from agent.diagnosis.disk import disk
 from agent.diagnosis.health import UNSEEN, Health, Seen, clock_off, judge
 from agent.errors import DrillyardError, Unreachable
@@ -52,9 +54,16 @@ def _look(service: Service, road: Road) -> Health:
     seen.disk = ask(lambda: _disk(service))
     if seen.vitals is None or seen.vitals.backup is None:
         mark = seen.vitals.mark if seen.vitals else None
+        seen.oldest = ask(lambda: _oldest(service)) or seen.oldest
         seen.backup = copy or ask(lambda: backups.newest(service, required=False))
         seen.set_back = ask(lambda: backups.set_back(service, mark)) or ""
     return judge(service.host, service.system, seen, datetime.now(UTC))
+
+
+def _oldest(service: Service) -> Action[float]:
+    """Return how old the newest backup may be, in seconds: who takes one each hour is late after two."""
+    yield from ()
+    return min(limits.said(service, tiers_of(service)).kinds.values()).total_seconds()
 
 
 def _diagnose(service: Service, copy: Backup | None) -> Action[Any]:

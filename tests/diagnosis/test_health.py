@@ -66,6 +66,7 @@ def test_a_system_may_keep_its_backups_in_its_own_way(kept: str, shown: str):
         ({"status": Status("running", enabled=False)}, DEGRADED, "service.not-enabled"),
         ({"backup": None}, DEGRADED, "backup.missing"),
         ({"backup": backup(hours=30)}, DEGRADED, "backup.old"),
+        ({"backup": backup(hours=3), "oldest": 7200.0}, DEGRADED, "backup.old"),
         ({"set_back": "it does not go on from b"}, DOWN, "backup.not-held"),
         ({"clock_off": -7200.0}, DEGRADED, "service.clock-off"),
         ({"clock_off": 29.0}, SOUND, ""),

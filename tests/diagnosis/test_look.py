@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,17 @@ def test_rows_that_nobody_changed_are_sound(shelf: Shelf) -> None:
     shelf.library.fill(2, 100)
     shelf.library.delete("doc3")
     assert not {each for each in ids(shelf) if each.startswith("refserver.sqlite")}
+
+
+def test_a_backup_is_old_by_the_policy_of_its_service(shelf: Shelf) -> None:
+    """Three hours are nothing where one is taken a day, and two too many where one is taken an hour."""
+    shelf.now = time.time() - 4 * 3600
+    shelf.take()
+    assert "backup.old" not in ids(shelf)
+    shelf.service.settings["keep"] = {"hourly": {"within": 2}, "daily": {"within": 7}}  # type: ignore[index]
+    assert ids(shelf)["backup.old"] == "3 h old, restored; by its policy 2 h at most"
+    shelf.service.settings["alarm"] = {"hourly": 6}  # type: ignore[index]
+    assert "backup.old" not in ids(shelf)
 
 
 def test_rows_that_were_changed_silently_are_a_symptom(shelf: Shelf) -> None:
