@@ -94,12 +94,16 @@ class Rebuild:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was built, what had been left by a rebuild that did not end, and what could not be unique."""
+    """What was built, what had been left by a rebuild that did not end, and what could not be unique.
+
+    `deleting` were not built, as they would have the server delete documents that stay as things are.
+    """
 
     indexes: tuple[Rebuild, ...]
     removed: tuple[str, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     refused: tuple[str, ...] = ()
+    deleting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

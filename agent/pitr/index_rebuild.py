@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from agent.errors import StepFailed
 from agent.pitr.index_look import Counts, counted, duplicates, look
-from agent.pitr.index_model import MISSING, SOUND, TO_BUILD, UNCOUNTED, Finding, Rebuild, Rebuilt
+from agent.pitr.index_model import MISSING, SOUND, TO_BUILD, UNCOUNTED, WRONG, Finding, Rebuild, Rebuilt
 from agent.pitr.index_queries import Client, Meter, Query, collection_of
 from agent.pitr.index_specs import OURS, Definition, Specs, definitions
 
@@ -21,7 +23,9 @@ def rebuild(connect: Connect, declared: Specs) -> Rebuilt:
 
     A server builds an index beside reads and writes. Where a wrong or damaged one has to go first, another
     that serves the same queries (the same keys, `_id` behind them) is built before it goes and removed once
-    the right one is there. A unique index whose values are not unique is left as it is and reported.
+    the right one is there. A unique index whose values are not unique is left as it is and reported. So is
+    one that is there and would let documents live for a shorter time, where that deletes some at once: a
+    recovery deletes nothing, and a declaration may be older than what is there.
     Killed anywhere and done again, it goes on from what it finds.
 
     Raises:
@@ -34,8 +38,12 @@ def rebuild(connect: Connect, declared: Specs) -> Rebuilt:
     impossible = {(each.collection, each.index) for each in report.duplicates}
     doubled = list(report.duplicates)
     built: list[Rebuild] = []
+    deleting: list[str] = []
     for index, finding in wanted:
         if (index.collection, index.name) in impossible:
+            continue
+        if finding.state == WRONG and _deletes(client, index):
+            deleting.append(f"{index.collection}.{index.name}")
             continue
         done = _one(connect, index, finding)
         if done is None:
@@ -44,7 +52,24 @@ def rebuild(connect: Connect, declared: Specs) -> Rebuilt:
             built.append(done)
     removed = _tidy(client, meant.values())
     refused = tuple(sorted({f"{each.collection}.{each.index}" for each in doubled}))
-    return Rebuilt(tuple(built), removed, tuple(doubled), refused)
+    return Rebuilt(tuple(built), removed, tuple(doubled), refused, tuple(deleting))
+
+
+def _deletes(client: Client, index: Definition) -> bool:
+    """Return whether a TTL index as declared would have documents deleted that stay with the one there is."""
+    seconds = index.options.get("expireAfterSeconds")
+    if not isinstance(seconds, int | float):
+        return False
+    place = collection_of(client, index)
+    spec: dict[str, Any] = next((each for each in place.list_indexes() if each["name"] == index.name), {})
+    now = client.admin.command("hello")["localTime"]
+    due: dict[str, Any] = {index.keys[0][0]: {"$lt": now - timedelta(seconds=seconds)}}
+    same = list(dict(spec.get("key", {})).items()) == list(index.keys)
+    there = spec.get("expireAfterSeconds") if same else None
+    if isinstance(there, int | float):
+        # What the present one makes due goes anyhow.
+        due[index.keys[0][0]]["$gte"] = now - timedelta(seconds=there)
+    return place.find_one({"$and": [index.covers, due]} if index.covers else due, {"_id": 1}) is not None
 
 
 def _one(connect: Connect, index: Definition, finding: Finding) -> Rebuild | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,33 @@ def test_values_that_are_not_unique_are_reported_and_kept(chat: Any) -> None:
     ]
     with pytest.raises(ProofFailed, match=r"found 2 documents with email = 7@x"):
         prove(chat.client, declared(chat))
+
+
+@pytest.mark.parametrize(
+    ("there", "declared_as", "built"),
+    [(86_400, 3600, False), (None, 3600, False), (3600, 86_400, True), (86_400, 80_000, True)],
+    ids=["shorter", "new", "longer", "shorter, and nothing is due"],
+)
+def test_a_declared_time_to_live_deletes_nothing(
+    chat: Any, there: int | None, declared_as: int, built: bool
+) -> None:
+    """A declaration may be older than what is there: a recovery shortens nobody's life."""
+    ages = (60, 7_200, 40_000)
+    now = datetime.now(UTC)
+    chat.sessions.insert_many([{"_id": age, "seen": now - timedelta(seconds=age)} for age in ages])
+    options = {} if there is None else {"expireAfterSeconds": there}
+    chat.sessions.create_index("seen", name="seen", **options)
+    index = {"name": "seen", "key": {"seen": 1}, "expireAfterSeconds": declared_as}
+    meant = {f"{chat.name}.sessions": [index]}
+    done = rebuild(connect(chat), meant)
+    assert [each.name for each in done.indexes] == ["seen"] * built
+    assert done.deleting == () if built else (f"{chat.name}.sessions.seen",)
+    left = chat.sessions.index_information()["seen"].get("expireAfterSeconds")
+    assert left == (declared_as if built else there)
+    assert look(chat.client, meant).sound is built
+    chat.sessions.drop_index("seen")
+    # One that is gone comes back as it was declared.
+    assert [each.name for each in rebuild(connect(chat), meant).indexes] == ["seen"]
 
 
 def test_a_rebuild_that_was_cut_off_goes_on(chat: Any) -> None:

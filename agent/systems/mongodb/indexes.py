@@ -46,6 +46,12 @@ def rebuild(mongodb: Mongodb, which: str, within: int) -> Action[Rebuilt]:
         )
     for refused in done.refused:
         yield Note(f"{refused} was not built: its values are not unique; nothing was deleted")
+    for name in done.deleting:
+        yield Note(
+            f"{name} was not built: as it is declared it would have documents deleted that stay as it is. "
+            "Where what is there is right, declare it so (drillyard mongodb indexes); else it is changed by "
+            "hand (collMod)"
+        )
     return done
 
 
