@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
-from agent.errors import Defect, DrillyardError
+from agent.errors import Defect, DrillyardError, JournalLost
 from agent.secrets import mask
 
 _OBJECTS = 50_000
 """How many new objects make Python look for garbage; 700 otherwise."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _LOOKS = ("hosts", "check", "runbooks", "rehearsals", "plan", "completion")
 
 
@@ -21,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What a start makes stays to the end; looking through it for garbage is a tenth of what it costs.
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
     words = sys.argv[1:] if argv is None else argv
+    # `>&-` leaves nothing to write to; what is said there is said to nobody, and is no defect.
+    sys.stdout, sys.stderr = (each or Path(os.devnull).open("w") for each in (sys.stdout, sys.stderr))  # noqa: SIM115
     _take_any_text()
     try:
         from agent.cli.parser import parse
@@ -34,16 +40,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`| head`): nobody is left to tell, and it was not done.
         sys.stderr.close()
         return 128 + signal.SIGPIPE
+    except OSError as problem:
+        if problem.errno not in _FULL:
+            return _defect()
+        from agent.screen.seen import say_no_more
+
+        sys.stderr.write(f"drillyard: expected to write what there is to say, found: {problem.strerror}.\n")
+        say_no_more()
+        return JournalLost.exit_code
     except KeyboardInterrupt:
         sys.stderr.write(f"drillyard: ended at once. {_left(words)}\n")
         return 130
     except Exception:  # noqa: BLE001 - a defect; whatever it says, no secret may stand in it
-        import traceback
-
-        sys.stderr.write(mask(traceback.format_exc()))
-        sys.stderr.write("drillyard: this program went wrong. Report it with the lines above.\n")
-        return Defect.exit_code
+        return _defect()
     return code
+
+
+def _defect() -> int:
+    """Show what went wrong in this program, and return its exit code."""
+    import traceback
+
+    sys.stderr.write(mask(traceback.format_exc()))
+    sys.stderr.write("drillyard: this program went wrong. Report it with the lines above.\n")
+    return Defect.exit_code
 
 
 def _take_any_text() -> None:

@@ -70,6 +70,8 @@ def exit_codes_of(verb: str) -> str:
     kinds = ENDS.get(verb, tuple(_every()))
     if errors.Stopped not in kinds:
         own |= {errors.Stopped.exit_code: "ended by Ctrl-C"}
+    if errors.JournalLost not in kinds:
+        own.setdefault(errors.JournalLost.exit_code, "what it has to say cannot be written (a disk is full)")
     return _table(kinds, own)
 
 

@@ -1,6 +1,8 @@
 """A run whose reader went away, or that is stopped while it waits, comes to a proper end."""
 
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -57,6 +59,50 @@ def test_a_run_goes_on_without_its_reader(tmp_path, more):
     assert (process.returncode, err) == (141, b"")
     assert (tmp_path / "log").read_text() == "one\ntwo\nthree\n"
     assert outcome(tmp_path) == "done"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_run_goes_on_where_its_screen_is_a_file_on_a_full_disk(tmp_path, more):
+    """It says so once, and the journal has its end."""
+    with Path("/dev/full").open("wb") as full:
+        process = start(tmp_path, "echo three >> LOG", *more, stdout=full)
+    _, err = process.communicate()
+    assert process.returncode == 141
+    assert err.decode().count("cannot be written any more (No space left on device). The run goes on") == 1
+    assert (tmp_path / "log").read_text() == "one\ntwo\nthree\n"
+    assert outcome(tmp_path) == "done"
+
+
+def test_a_run_goes_on_where_its_terminal_was_closed(tmp_path):
+    """Kept alive by nohup or disown, it writes to a terminal that is gone."""
+    ours, theirs = pty.openpty()
+    process = start(
+        tmp_path,
+        "while [ ! -e LOG.gate ]; do sleep 0.02; done; echo three >> LOG",
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    while "two" not in (tmp_path / "log").read_text() if (tmp_path / "log").exists() else True:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.close(theirs)
+    os.close(ours)
+    (tmp_path / "log.gate").touch()
+    assert process.wait(60) == 141
+    assert outcome(tmp_path) == "done"
+
+
+@pytest.mark.parametrize(("where", "code"), [(">&-", 0), (">/dev/full", 51), ("2>&-", 0)])
+def test_a_verb_without_a_place_to_write_to_is_no_defect(tmp_path, where, code):
+    """Nowhere is where the operator wanted it; a full disk is said in a sentence."""
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {a: }}")
+    line = f"{shlex.quote(sys.executable)} -m agent hosts -i hosts.yml {where}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, shell=True, env=env, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert (b"No space left on device" in done.stderr) == (code == 51)
 
 
 def test_an_unseen_one_that_does_not_end_well_says_so(tmp_path):
