@@ -61,7 +61,9 @@ def _deletes(client: Client, index: Definition) -> bool:
     if not isinstance(seconds, int | float):
         return False
     place = collection_of(client, index)
-    spec: dict[str, Any] = next((each for each in place.list_indexes() if each["name"] == index.name), {})
+    spec: dict[str, Any] = next(
+        (dict(each) for each in place.list_indexes() if each["name"] == index.name), {}
+    )
     now = client.admin.command("hello")["localTime"]
     due: dict[str, Any] = {index.keys[0][0]: {"$lt": now - timedelta(seconds=seconds)}}
     same = list(dict(spec.get("key", {})).items()) == list(index.keys)
