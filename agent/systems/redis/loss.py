@@ -110,6 +110,11 @@ def find_loss(redis: Redis, copy: Copy | None = None) -> Action[Loss]:
         f"{found.why}. Put back: {found.source.id}. What was written between {found.since} and "
         f"{found.until} ({found.seconds:.0f} s) is lost."
     )
+    if alive is None:
+        yield Note(
+            f"{redis.host}: a replica that lives holds more than this, and takes this in its place as soon "
+            "as the server is started: where there is one, make it the master (redis-cli REPLICAOF NO ONE)."
+        )
     return found
 
 
