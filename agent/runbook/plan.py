@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from agent.errors import BadPage, DrillyardError
 from agent.inventory import Host
+from agent.language import say
 from agent.runbook.act import action_of, as_plain, scope, truth
 from agent.runbook.expressions import names_in, of_other_hosts, pieces
 from agent.runbook.hosts import meant_by
@@ -39,8 +40,9 @@ class Planned:
     """One step on one host, foreseen.
 
     `parts` are those of the steps around it, the outermost first, that it stands in. `verdict` is would
-    run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). A host that is not
-    reached has one, unreachable, of no step: `refusal` says why, `code` is the exit code.
+    run, would skip, depends (on what `hinges` names) or would fail (with `refusal`). `asks` is the question
+    that a person has to agree to first. A host that is not reached has one, unreachable, of no step:
+    `refusal` says why, `code` is the exit code.
     """
 
     step: str
@@ -54,6 +56,7 @@ class Planned:
     diffs: tuple[str, ...] = ()
     code: int = 0
     parts: tuple[Part, ...] = ()
+    asks: str = ""
 
 
 def plan(order: Order, *, diff: bool = False, roads: Roads = open_road) -> tuple[Planned, ...]:
@@ -117,10 +120,16 @@ class _Foresight:
             if step.block:
                 yield from self._block(step, above, parts)
             else:
-                planned = replace(self.one(self.order.page, step, above), parts=parts)
+                planned = self.one(self.order.page, step, above)
+                planned = replace(planned, parts=parts, asks=self._asks(step, planned))
                 yield planned
                 if step.undo and planned.verdict in ("would run", "depends"):
                     yield from self._undo(step, step.undo, planned)
+
+    def _asks(self, step: Step, planned: Planned) -> str:
+        if self.order.yes or planned.verdict not in ("would run", "depends"):
+            return ""
+        return say(step.confirm, self.order.language)
 
     def _undo(self, step: Step, undo: Step, planned: Planned) -> Iterator[Planned]:
         """Foresee how a step is taken back if a later one fails."""

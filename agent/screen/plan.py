@@ -51,6 +51,9 @@ def _step(each: Planned, language: Language) -> Iterator[str]:
     verdict = _VERDICTS[each.verdict][1 if language == "ko" else 0]
     name = f"{each.name}: " if each.name else ""
     yield f"  {name}{verdict} {each.hinges if each.verdict == 'depends' else ''}".rstrip()
+    if each.asks:
+        first = "먼저 사람에게 묻습니다" if language == "ko" else "first a person is asked"
+        yield f"      … {first}: {each.asks}"
     if each.refusal:
         yield f"      x {each.refusal}"
     for look in dict.fromkeys(each.looks):
@@ -60,7 +63,8 @@ def _step(each: Planned, language: Language) -> Iterator[str]:
     for line in (line for diff in each.diffs for line in diff.splitlines()):
         yield f"        {line}"
     if each.hinges and each.verdict != "depends":
-        yield f"      … then it hinges on: {clip(each.hinges)}"
+        then = "그다음은 여기에 달림" if language == "ko" else "then it hinges on"
+        yield f"      … {then}: {clip(each.hinges)}"
 
 
 def clip(text: str) -> str:

@@ -100,3 +100,20 @@ def test_a_block_that_no_tag_chose_is_left_out_before_its_when(
     run = ["run", *words[1:], "--limit", "here", "--tags", "look", "--runs", str(tmp_path / "runs")]
     assert main(run) == 0
     assert "echo 3" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "first a person is asked"), ("ko", "먼저 사람에게 묻습니다")]
+)
+def test_a_question_is_foreseen(words, tmp_path, capsys, language, said):
+    """Who has a page run where nobody can answer sees by daylight that it would stop there."""
+    (tmp_path / "page.yml").write_text(
+        "title: T\nsteps:\n"
+        "  - {id: one, sh: echo 1, changes: x, confirm: {en: Really?, ko: 정말?}}\n"
+        "  - {id: two, sh: echo 2, changes: x, confirm: Not now?, when: false}\n"
+    )
+    assert main([*words, "--limit", "here", "--lang", language]) == 0
+    shown = capsys.readouterr().out
+    assert f"      … {said}: {'정말?' if language == 'ko' else 'Really?'}\n" in shown
+    assert "Not now?" not in shown
+    assert planned(words, capsys)["one"]["asks"] == "Really?"
