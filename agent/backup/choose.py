@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from agent.backup.lineage import behind_break
 from agent.backup.model import DEPTHS, Backup, Depth
@@ -48,7 +48,10 @@ def fault_in(backup: Backup, taken: datetime | None, now: datetime, at_least: De
     if taken is None:
         return f"its time {backup.taken_at!r} is no time with an offset"
     if taken > now + _AHEAD:
-        return f"it says it was taken at {backup.taken_at}, which is yet to come"
+        return (
+            f"it says it was taken at {backup.taken_at}, which is yet to come: the host's clock says "
+            f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        )
     if backup.fault:
         return backup.fault
     if backup.verified is None:

@@ -130,9 +130,11 @@ def _unchanged(before: Health, now: Sequence[Health]) -> None:
 
 
 def _shown(health: Health) -> str:
-    if not health.symptoms:
-        return health.word
-    return f"{health.word} ({', '.join(sorted(symptom.id for symptom in health.symptoms))})"
+    from agent.diagnosis.health import OLD_BACKUP
+
+    # A backup grows old while somebody thinks about it: no page is chosen by that.
+    names = sorted(symptom.id for symptom in health.symptoms if symptom.id != OLD_BACKUP.id)
+    return f"{health.word} ({', '.join(names)})" if names else health.word
 
 
 def _choose(names: list[str], where: str) -> str:

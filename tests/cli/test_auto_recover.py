@@ -5,7 +5,7 @@ from argparse import Namespace
 import pytest
 
 from agent.cli import main, runs, status
-from agent.diagnosis.health import DEGRADED, DOWN, SOUND, UNSEEN, Health
+from agent.diagnosis.health import DEGRADED, DOWN, OLD_BACKUP, SOUND, UNSEEN, Health
 from agent.diagnosis.remedy import Advice
 from agent.errors import Refused
 from agent.systems import Symptom
@@ -37,6 +37,12 @@ def recover(monkeypatch, now):
     monkeypatch.setattr(runs, "run", lambda command: begun.append(command.page) or 0)
     command = Namespace(yes=True, production=set(), page="", limit="", lang="")
     return status._recover(command, Advice(SEEN, {"redis_aof": (TORN,)}, ())), begun
+
+
+def test_a_backup_that_grew_old_meanwhile_changes_nothing(monkeypatch):
+    """Nobody chooses a page by its age: what was agreed to is run."""
+    now = Health("one", "redis", DOWN, (TORN, OLD_BACKUP))
+    assert recover(monkeypatch, [now]) == (0, ["redis_aof"])
 
 
 def test_what_is_still_so_is_run(monkeypatch):
