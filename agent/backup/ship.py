@@ -35,8 +35,9 @@ def ship(service: Service, name: str = "", to: str = "", again: bool = False) ->
 
     The newest goes first, and before it what it goes on from: without that it is of no use there.
 
-    What a store is known to hold is not looked at, unless `again`: then it is checked there once more, and
-    sent again where it is missing or damaged. One store that fails does not keep a copy from the others.
+    What a store is known to hold is not looked at, unless `again` or named: then it is checked there once
+    more, and sent again where it is missing or damaged. Where it was verified since, the store is told that,
+    and nothing else. One store that fails does not keep a copy from the others.
 
     Raises:
         NotFound: the service has no store, or none called so.
@@ -56,7 +57,7 @@ def ship(service: Service, name: str = "", to: str = "", again: bool = False) ->
             if each.verified and not each.fault and (each.id == name or again or _due(each, store))
         ]
         try:
-            done += yield from _to(service, store, wanted)
+            done += yield from _to(service, store, wanted, name, again)
         except DrillyardError as error:
             if store is not stores[-1]:
                 yield Note(f"{store.name} is passed over for now: {error.sentence}")
@@ -73,14 +74,19 @@ def _due(backup: Backup, store: Store) -> bool:
     return sent is None or (proved is not None and proved > sent)
 
 
-def _to(service: Service, store: Store, wanted: Sequence[Backup]) -> Action[list[Shipped]]:
+def _to(
+    service: Service, store: Store, wanted: Sequence[Backup], name: str, again: bool
+) -> Action[list[Shipped]]:
     if wanted:
         made: Done = yield store.make(folder_there(store, service.system, service.host))
         if made.text:
             yield Note(f"{store.name}: {made.text}.")
     done: list[Shipped] = []
     for backup in wanted:
-        done.append((yield from _one(service, backup, store)))
+        looks = again or backup.id == name or store.name not in backup.shipped
+        sent = (yield from _parts(service, backup, store)) if looks else False
+        yield from _enter(service, backup, store)
+        done.append(Shipped(backup.id, store.name, backup.total, sent))
     return done
 
 
@@ -114,7 +120,8 @@ def name_there(backup: Backup, part: Part) -> str:
     return "/".join(part.path.split("/")[-2 if part.path == backup.path else -3 :])
 
 
-def _one(service: Service, backup: Backup, store: Store) -> Action[Shipped]:
+def _parts(service: Service, backup: Backup, store: Store) -> Action[bool]:
+    """Have the store hold each file with its checksum; return whether one had to be sent."""
     folder = folder_there(store, backup.system, backup.host)
     sent = False
     for part in backup.files:
@@ -131,6 +138,12 @@ def _one(service: Service, backup: Backup, store: Store) -> Action[Shipped]:
             yield from _send(service, part, store, there)
         # With the sum in sha256sum's form it can be restored from without us.
         yield store.write(f"{there}.sha256", f"{part.sha256}  {there.rpartition('/')[2]}\n".encode())
+    return sent
+
+
+def _enter(service: Service, backup: Backup, store: Store) -> Action[None]:
+    """Write down at both ends that the store holds it, and how it was proved."""
+    folder = folder_there(store, backup.system, backup.host)
     now: float = yield Clock()
     at = datetime.fromtimestamp(int(now), UTC).isoformat()
     held = replace(backup, shipped={**backup.shipped, store.name: at})
@@ -143,7 +156,6 @@ def _one(service: Service, backup: Backup, store: Store) -> Action[Shipped]:
             for each in known
         ],
     )
-    return Shipped(backup.id, store.name, backup.total, sent)
 
 
 def _send(service: Service, part: Part, store: Store, there: str) -> Action[None]:

@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from agent.backup import actions
+from agent.backup.all_of_them import verify_all
 from agent.backup.model import Backup
 from agent.errors import NoRoom, StepFailed
 from agent.systems import refserver
@@ -353,6 +354,26 @@ def test_what_others_go_on_from_is_shipped_first(shelf: Shelf) -> None:
     assert [each.backup for each in named] == line[:2]
     shipped = shelf.do(actions.ship(shelf.service, again=True))
     assert [each.backup for each in shipped] == [*line, old]
+
+
+def test_what_was_verified_since_is_not_read_there_again(shelf: Shelf) -> None:
+    """Each Sunday all are proved: a bucket is told that, and not asked for all that it is known to hold."""
+    far = shelf.folder / "far"
+    shelf.service.settings["ship_to"] = [str(far)]  # type: ignore[index]
+    backup = shelf.take()
+    shelf.do(actions.ship(shelf.service))
+    (entry,) = far.rglob(f"here/{backup.id}.json")
+    before = json.loads(entry.read_bytes())["verified"]["at"]
+    for path in far.rglob("*.gz"):
+        path.unlink()
+    shelf.now += 3600
+    shelf.do(verify_all(shelf.service))
+    shelf.now += 3600
+    assert [each.sent for each in shelf.do(actions.ship(shelf.service))] == [False]
+    assert json.loads(entry.read_bytes())["verified"]["at"] > before
+    assert not list(far.rglob("*.gz"))
+    assert shelf.do(actions.ship(shelf.service)) == ()
+    assert [each.sent for each in shelf.do(actions.ship(shelf.service, again=True))] == [True]
 
 
 def test_what_has_arrived_is_not_brought_once_more(shelf: Shelf) -> None:

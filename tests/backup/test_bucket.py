@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -170,6 +171,26 @@ def test_a_large_one_goes_in_pieces_and_goes_on_where_it_was_broken_off(
         assert here.do(send_and_sum(to)) == (total, total)
     left = client.list_multipart_uploads(Bucket=name).get("Uploads", [])
     assert [each["UploadId"] for each in left] == []
+
+
+def test_thousands_of_entries_are_read_side_by_side() -> None:
+    """Nobody has pruned there for a year: they come in their order, and none waits for the one before."""
+    together = threading.Barrier(5, timeout=30)
+    keys = [f"copies/redis/here/{number:04}.rdb.json" for number in range(20)]
+
+    class Client:
+        def get_paginator(self, _: str) -> Client:
+            return self
+
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+            return [{"Contents": [{"Key": key} for key in [*keys, "copies/redis/here/0001.rdb"]]}]
+
+        def get_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+            together.wait()
+            return {"Body": io.BytesIO(json.dumps({"id": Key}).encode())}
+
+    found = program._entries(Client(), {"bucket": "b", "key": "copies/redis/here"})
+    assert [json.loads(line)["id"] for line in found.splitlines()] == keys
 
 
 def test_what_breaks_off_on_its_way_back_goes_on_from_there(
