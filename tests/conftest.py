@@ -1,5 +1,7 @@
 """Fixtures for every test."""
 
+import os
+
 import pytest
 
 from agent import secrets
@@ -9,6 +11,12 @@ from tests.secrets_manager import manager
 from tests.sshd import sshd
 
 __all__ = ["cluster", "manager", "mongo_server", "secrets_of_one_test", "sshd"]
+
+
+def pytest_configure() -> None:
+    """What is asserted is said in English, whoever runs the tests; one about a language sets it itself."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)
