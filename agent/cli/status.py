@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import naming
+from agent.cli.checked import health_lines
 from agent.cli.screens import agree
 from agent.cli.world import inventory_of, language_of, limited, roads_of
 from agent.errors import NotFound, Refused
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from agent.diagnosis.health import Health
     from agent.diagnosis.remedy import Advice
     from agent.runbook.model import Page
-    from agent.systems import Symptom
 
 
 def check(command: Namespace) -> int:
@@ -31,7 +31,7 @@ def check(command: Namespace) -> int:
         if command.json:
             sys.stdout.write(json.dumps({**asdict(health), "word": health.word}, ensure_ascii=False) + "\n")
         else:
-            sys.stdout.write("\n".join(_lines(health, language_of(command))) + "\n")
+            sys.stdout.write("\n".join(health_lines(health, language_of(command))) + "\n")
     return max(health.level for health in found)
 
 
@@ -45,7 +45,7 @@ def auto_recover(command: Namespace) -> int:
     code = 0
     ran: dict[tuple[str, str], int] = {}
     for health in _look(command):
-        sys.stdout.write("\n".join(_lines(health, language_of(command))) + "\n")
+        sys.stdout.write("\n".join(health_lines(health, language_of(command))) + "\n")
         if health.level in (0, 3):
             code = max(code, health.level)
             continue
@@ -170,26 +170,3 @@ def _look(command: Namespace) -> list[Health]:
         ThreadPoolExecutor(command.forks) as pool,
     ):
         return [health for each in pool.map(lambda host: look_at(host, reach), hosts) for health in each]
-
-
-def _lines(health: Health, language: str) -> Iterator[str]:
-    yield (
-        f"{health.host:<14} {health.system:<10} {health.word:<16} {health.supervisor:<9} "
-        f"answers: {health.answers:<14} data: {health.data:<8} disk: {_disk(health):<5} "
-        f"backup: {health.backup}"
-    )
-    for symptom in health.symptoms:
-        yield f"    {symptom.id:<24} {_said(symptom, language)}"
-    for reason in health.unseen:
-        yield f"    could not look: {reason}"
-
-
-def _disk(health: Health) -> str:
-    if health.disk is None:
-        return "?" if health.unseen else "-"
-    return str(health.disk)
-
-
-def _said(symptom: Symptom, language: str) -> str:
-    said = symptom.ko if language == "ko" else symptom.en
-    return f"{said}: {symptom.evidence}" if symptom.evidence else said

@@ -88,7 +88,7 @@ class Seen:
 def judge(host: str, system: str, seen: Seen, now: datetime) -> Health:
     """Name the health of a service; what could not be looked at is never called sound."""
     symptoms = list(seen.vitals.symptoms) if seen.vitals else []
-    if seen.status and not seen.status.enabled:
+    if seen.status and seen.status.enabled is False:
         symptoms.append(NOT_ENABLED)
     # Where the files themselves tell what is wrong, that is the cause and this one of its consequences.
     if seen.set_back and seen.vitals and seen.vitals.data == "sound":

@@ -29,12 +29,12 @@ class Status:
     """How its supervisor sees a service; `since` is the supervisor's own word for when it got so.
 
     `state` is running, stopped, failed, starting or unknown; a crash loop is starting. `enabled` says
-    whether it starts with its host. `pid` is 0 where nothing runs, and where the supervisor knows of no
-    process on one host (Kubernetes).
+    whether it starts with its host, None where nobody here knows. `pid` is 0 where nothing runs, and where
+    the supervisor knows of no process on one host (Kubernetes).
     """
 
     state: str
-    enabled: bool
+    enabled: bool | None
     pid: int = 0
     restarts: int = 0
     detail: str = ""

@@ -14,7 +14,7 @@ from agent.transport.ask import Action, Note
 def status(service: Service) -> Action[Status]:
     """Say that nobody here knows."""
     yield from ()
-    return Status("unknown", enabled=False, detail=f"{service.unit} runs elsewhere")
+    return Status("unknown", enabled=None, detail=f"{service.unit} runs elsewhere")
 
 
 def start(service: Service, *, within: float = 60.0) -> Action[Status]:

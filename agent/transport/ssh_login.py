@@ -192,6 +192,8 @@ def _open(to: Host, connection: fabric.Connection, heard: Heard, patience: Patie
         raise
 
 
+_PASSWORDS = ("ansible_password", "ansible_ssh_password", "ansible_ssh_pass")
+
 # In paramiko a line that breaks, or a host that falls silent, during the login is a refusal of the key.
 _BROKEN = re.compile(r"saw EOF|Authentication timeout")
 
@@ -239,6 +241,8 @@ class _Keys(AuthStrategy):
         """Return the error that says what was tried."""
         tried = ", ".join(dict.fromkeys(self._tried)) or "no key at all"
         problems = "".join(f" {problem}" for problem in self._problems)
+        if named := next((name for name in _PASSWORDS if name in self._to.vars), ""):
+            problems += f" Its {named} is not used: a login is by a key here, never by a password."
         return LoginRefused(
             f"{self._to.name}: {where} did not let {self._user} in with {tried}.{problems}",
             do=f"Check ansible_user and ansible_ssh_private_key_file, and that the public key stands in "

@@ -64,6 +64,7 @@ def test_a_system_may_keep_its_backups_in_its_own_way(kept: str, shown: str):
         ({"vitals": Vitals(True, True, False, "sound")}, DEGRADED, ""),
         ({"vitals": Vitals(True, True, True, "sound", (ODD,))}, DEGRADED, "redis.cuts-itself"),
         ({"status": Status("running", enabled=False)}, DEGRADED, "service.not-enabled"),
+        ({"status": Status("unknown", enabled=None)}, SOUND, ""),
         ({"backup": None}, DEGRADED, "backup.missing"),
         ({"backup": backup(hours=30)}, DEGRADED, "backup.old"),
         ({"backup": backup(hours=3), "oldest": 7200.0}, DEGRADED, "backup.old"),

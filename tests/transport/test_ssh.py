@@ -18,6 +18,7 @@ import pytest
 
 from agent.errors import ContactLost, HostKeyRefused, LoginRefused, SudoRefused, TimedOut, Unreachable
 from agent.inventory.model import Host
+from agent.secrets import Secret
 from agent.transport.ask import Put, Sh
 from tests.sshd import children, running_sshd
 from tests.transport.ssh_road import PATIENT, road_to, running, send, sessions_of, until
@@ -201,6 +202,17 @@ def test_what_the_host_does_not_end_is_killed_by_us(sshd, user, job, sudo):
             if frozen:
                 break
         assert frozen
+
+
+def test_a_password_for_the_login_is_said_not_to_be_used(sshd):
+    """Ansible would log in with it; here it would be passed over in silence."""
+    vars_ = {"ansible_ssh_pass": Secret("env", "NOBODY")}
+    host = sshd.host(user="nosuch", vars=vars_)
+    with road_to(host) as road, pytest.raises(LoginRefused, match="Its ansible_ssh_pass is not used"):
+        road.open()
+    with road_to(sshd.host(user="nosuch")) as road, pytest.raises(LoginRefused) as error:
+        road.open()
+    assert "not used" not in str(error.value)
 
 
 def test_a_login_without_a_shell_is_refused(sshd):
