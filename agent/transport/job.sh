@@ -13,12 +13,16 @@ usual=$(umask)
 umask 077
 
 # BYTES of input are taken whole before anything begins, so that a cut connection never feeds half of it;
-# the file is in memory where the host has /dev/shm, and has no name any more when the command starts.
+# the file is in memory where the host has /dev/shm with room in it (input comes only once, so that is seen
+# to before it is read), and has no name any more when the command starts.
 set -C
 exec 3</dev/null
 if [ "$size" -gt 0 ]; then
   for t in "/dev/shm/drillyard.$$" "$d.in.$$"; do
     { true >"$t"; } 2>/dev/null || continue
+    case $t in /dev/shm/*)
+      ! command -v fallocate >/dev/null || fallocate -n -l "$size" "$t" 2>/dev/null || { rm -f "$t"; continue; } ;;
+    esac
     head -c "$size" >>"$t" 2>/dev/null && [ "$(wc -c <"$t")" -eq "$size" ] && break
     rm -f "$t"
     fail "the input did not arrive whole; nothing was begun"
