@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from agent.errors import StepFailed
 from agent.inventory import Service
 from agent.transport.ask import Action, Done, Sh
 
+# What is before and behind may have blanks in its name, as a share of Windows has.
+_BLOCKS = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+(?:\d+%|-)\s+/")
 NEARLY_FULL = 90
 """Percent in use from which it is a symptom: a rewrite or a backup needs room beside the data."""
 
@@ -50,10 +53,10 @@ def disk(service: Service, system: Any) -> Action[Disk | None]:
 
 def read(path: str, said: str) -> Disk:
     """Return what df -Pk said of the file system that holds `path`; StepFailed where it said nothing."""
-    words = said.splitlines()[-1].split() if said else []
-    if len(words) < 6 or not all(word.isdigit() for word in words[1:4]):
+    found = _BLOCKS.search(said.splitlines()[-1]) if said else None
+    if found is None:
         raise StepFailed(f"df -Pk {path}: expected one file system with its blocks, found {said!r}.")
-    size, used, free = map(int, words[1:4])
+    size, used, free = map(int, found.groups())
     return Disk(path, -(-100 * used // max(used + free, 1)), size, free)
 
 

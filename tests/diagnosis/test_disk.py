@@ -73,3 +73,18 @@ def test_an_answer_without_figures_is_none(said):
     """It could not be looked at, which is not the same as room."""
     with pytest.raises(StepFailed, match="expected one file system"):
         read("/x", said)
+
+
+def test_names_with_blanks_are_no_figures(tmp_path):
+    """A share of Windows and the folder it is mounted in may have them."""
+    if os.getuid():
+        pytest.skip("only root mounts")
+    folder = tmp_path / "DR backups 9 9 9"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "nas share 7", folder], check=True)
+    try:
+        assert looked(folder / "not yet").size == 4096
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    said = "Filesystem 1024-blocks Used Available Capacity Mounted on\n//nas/DR one 1000 400 600 40% /mnt/x y"
+    assert (read("/mnt/x y", said).percent, read("/mnt/x y", said).size) == (40, 1000)
