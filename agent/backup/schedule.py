@@ -105,7 +105,8 @@ def units(job: Job) -> dict[str, str]:
         "Type=oneshot",
         f"User={job.user}",
         f"WorkingDirectory={job.folder}",
-        *(f"Environment={_quoted(f'{name}={value}')}" for name, value in job.env),
+        # There a dollar is no more than a dollar.
+        *(f"Environment={_quoted(f'{name}={value}').replace('$$', '$')}" for name, value in job.env),
         f"ExecStart={' '.join(map(_quoted, job.command))}",
         *_behind(job),
         "TimeoutStopSec=infinity",

@@ -68,6 +68,14 @@ def test_units_are_what_systemd_accepts(tmp_path: Path) -> None:
         assert not [line for line in done.stderr.splitlines() if "drillyard-backup-redis" in line]
 
 
+def test_a_dollar_is_doubled_where_systemd_would_look_for_a_variable() -> None:
+    """In a command it would, in a variable's own value it does not."""
+    job = Job("x", "t", ("/bin/echo", "a$b$$"), every("1h"), "root", "/", env=(("A", "p$q$$ 100%"),))
+    text = units(job)["x.service"]
+    assert 'ExecStart=/bin/echo "a$$b$$$$"' in text
+    assert 'Environment="A=p$q$$ 100%%"' in text
+
+
 def test_a_cron_line_runs_as_it_stands(tmp_path: Path) -> None:
     """cron turns \\% into % and hands the rest to a shell: done here by hand, failures and all."""
     seen = tmp_path / "seen"
