@@ -10,13 +10,15 @@ from bson import Timestamp
 
 from agent.errors import BackupDamaged, MomentUnreachable
 from agent.pitr import instant
-from agent.pitr.log import Span, end_of, span
+from agent.pitr.log import Span, changes, end_of, span
 from agent.pitr.manifest import Manifest
 from agent.pitr.model import Reachable, RestorePoints
 from agent.pitr.segment import Segment
+from agent.pitr.server import NOT_DATA
 from agent.pitr.store import Store, Timeline
 
 _BEGINNING = Timestamp(0, 0)
+_PUT = frozenset({"insert", "replace"})
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,9 @@ def stretches(timeline: Timeline) -> tuple[list[Stretch], list[str]]:
 def way_to(store: Store, at: str) -> Way:
     """Return how to reach a moment: `latest`, SECS,INC or ISO; the newest timeline that has it is taken.
 
+    The latest is that of a server with documents, where any had some: one that lost its disks may have come
+    back without any, and been captured since, as another history.
+
     Raises:
         MomentUnreachable: none has it; the sentence names the nearest moments that can be reached.
         Usage: it is no moment.
@@ -132,16 +137,31 @@ def way_to(store: Store, at: str) -> Way:
     if at == instant.LATEST:
         if not every:
             raise _unreachable(store, at, every, faults)
-        newest = every[0]
+        newest = next((each for each in every if _holds(each)), every[0])
         warnings = []
         if newest.run.timeline.id != timelines[-1].id:
-            warnings.append(f"timeline {timelines[-1].id} is newer and has no usable base")
+            why = "is of a server without documents" if newest is not every[0] else "has no usable base"
+            warnings.append(f"timeline {timelines[-1].id} is newer and {why}")
         return _way(newest, newest.until, tuple(warnings))
     wanted = instant.read(at)
     for stretch in every:
         if stretch.since <= wanted <= stretch.until:
             return _way(stretch, wanted)
     raise _unreachable(store, at, every, faults)
+
+
+def _holds(stretch: Stretch) -> bool:
+    """Return whether there was ever a document in a stretch; one that cannot be read is not called empty."""
+    if any(heap.documents for base in stretch.bases for heap in base.heaps):
+        return True
+    first = min(base.started() for base in stretch.bases)
+    try:
+        return any(
+            change.kind in _PUT and change.db not in NOT_DATA and not change.name.startswith("system.")
+            for change in changes(stretch.run.timeline, first, stretch.until)
+        )
+    except BackupDamaged:
+        return True
 
 
 def _way(stretch: Stretch, at: Timestamp, warnings: tuple[str, ...] = ()) -> Way:

@@ -34,6 +34,31 @@ def test_a_moment_out_of_reach_names_the_nearest(tmp_path: Path, at: str, neares
         way_to(Store(tmp_path), at)
 
 
+def test_the_latest_is_not_that_of_an_empty_server(tmp_path: Path):
+    """A server that lost its disks came back without documents and was captured: its past is restored."""
+    store = Store(tmp_path)
+    empty_base(counted(tmp_path), (99, 1), (105, 1))
+    beats = [insert((200 + n, 1), f"beat{n}", "dr_agent.heartbeat") for n in range(5)]
+    after = sealed(store.begin("other", "another server"), beats)
+    empty_base(after, (199, 1), (201, 1))
+    way = way_to(store, "latest")
+    assert (instant.show(way.at), way.timeline.id) == ("139,1", store.timelines()[0].id)
+    assert way.warnings == (f"timeline {after.id} is newer and is of a server without documents",)
+    assert way_to(store, "203,1").timeline.id == after.id
+    # Once somebody uses it, it is the one that is meant.
+    sealed(after, [insert((210, 1), "first")])
+    assert way_to(store, "latest").timeline.id == after.id
+
+
+def test_the_latest_of_nothing_but_empty_servers_is_the_newest(tmp_path: Path):
+    """There is nothing else to be had."""
+    store = Store(tmp_path)
+    for second in (100, 200):
+        timeline = sealed(store.begin("a", "b"), [insert((second, 1), 1, "dr_agent.heartbeat")])
+        empty_base(timeline, (second - 1, 1), (second, 1))
+    assert instant.show(way_to(store, "latest").at) == "200,1"
+
+
 def test_nothing_captured_is_said(tmp_path: Path):
     """No store, no base, and what is no moment."""
     with pytest.raises(MomentUnreachable, match="drillyard capture"):
