@@ -9,14 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.errors import ProofFailed, Refused
-from agent.pitr.model import CaptureStatus, Record, Replayed, Status
+from agent.errors import ProofFailed, Refused, StepFailed
+from agent.pitr.model import CaptureStatus, Record, Replayed, Restored, Status
 from agent.providers import Removed
+from agent.runbook.load import load_page
 from agent.systems import mongodb
 from agent.systems.mongodb import Mongodb
-from agent.transport.ask import Action, Done, Sh
+from agent.transport.ask import Action, Clock, Done, Sh
 from tests.secrets_manager import inventory
 
+EMPTY = "mongodb.started-empty"
 WELL = Status(up=True, reads=True, writes=True, documents=3)
 
 
@@ -33,9 +35,13 @@ def done(action: Action[Any], answers: Sequence[Any]) -> Any:
     try:
         while True:
             ask = action.send(said)
-            said = Done(0, msgspec.json.encode(left.pop(0))) if isinstance(ask, Sh) else None
+            said = Done(0, msgspec.json.encode(left.pop(0))) if isinstance(ask, Sh) else _other(ask)
     except StopIteration as end:
         return end.value
+
+
+def _other(ask: Any) -> Any:
+    return 1.7e9 if isinstance(ask, Clock) else None
 
 
 @pytest.mark.parametrize("now", [Status(up=False), Status(up=True, documents=0)], ids=["down", "empty"])
@@ -59,6 +65,23 @@ def test_one_that_lives_and_does_not_serve_us_is_not_lost(server: Mongodb) -> No
         done(mongodb.lost(server), [lives])
     with pytest.raises(Refused, match="Nobody was sent to the spare"):
         done(mongodb.bring_later(server, "1,1"), [brought, lives])
+
+
+@pytest.mark.parametrize(("at", "documents"), [("latest", 0), ("latest", 3), ("5,1", 0)])
+def test_nothing_is_no_latest(server: Mongodb, at: str, documents: int) -> None:
+    """Everything was dropped by then: no lost server is restored to that. Another moment may be empty."""
+    restored = Restored("9,1", "", "t1", "b1", "spare", {}, documents, 0, 0.1, 1, 9)
+    if at == "latest" and not documents:
+        with pytest.raises(StepFailed, match=r"documents at the latest moment that was captured \(9,1\)"):
+            done(mongodb.restore(server, at), [restored])
+    else:
+        assert done(mongodb.restore(server, at), [restored]).documents == documents
+
+
+def test_the_page_for_an_empty_server_is_the_one_that_takes_it() -> None:
+    """`mongodb_pitr` looks for a wrong query, and finds none."""
+    covering = [name for name in ("mongodb_pitr", "mongodb_cluster_loss") if EMPTY in load_page(name).covers]
+    assert covering == ["mongodb_cluster_loss"]
 
 
 def test_one_that_comes_back_keeps_its_users(server: Mongodb) -> None:

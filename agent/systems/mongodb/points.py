@@ -185,7 +185,11 @@ def moment(mongodb: Mongodb, damage: Damage | None, before: str) -> Action[Momen
 
 
 def restore(mongodb: Mongodb, target: Target, within: int) -> Action[Restored]:
-    """Restore into a new server; the run's own clock names the attempt, so that a resume knows it again."""
+    """Restore into a new server; the run's own clock names the attempt, so that a resume knows it again.
+
+    Raises:
+        StepFailed: the latest moment has no document, so whoever asked for it means an earlier one.
+    """
     now: float = yield Clock()
     done = yield from answer(
         mongodb,
@@ -201,6 +205,12 @@ def restore(mongodb: Mongodb, target: Target, within: int) -> Action[Restored]:
         again="safe",
         timeout=within,
     )
+    if target.at == "latest" and not done.documents:
+        raise StepFailed(
+            f"{mongodb.host}: expected documents at the latest moment that was captured ({done.at}), found "
+            "none: they were deleted or dropped before.",
+            do="drillyard mongodb find-damage says when; drillyard run mongodb_pitr goes back before that.",
+        )
     if done.users_missing:
         yield Note(
             f"{mongodb.host}: users that {target.into} lacks, as no server tells passwords: "
