@@ -21,6 +21,7 @@ WHEN = {
 }
 """When each kind of backup is taken, copies are sent and all are verified, unless somebody says otherwise."""
 _STATE = ".local/state/drillyard"
+_WAIT = ("--close", "--wait", "7200")
 _MINUTES = {5: "*:0/5", 10: "*:0/10", 15: "*:0/15", 20: "*:0/20", 30: "*:0/30"}
 _HOURS = (1, 2, 3, 4, 6, 8, 12)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -41,6 +42,9 @@ class Job:
     What `then` says is done behind it, whatever became of it: a disk that is too full for a backup is what
     pruning helps. With `only_after` it is done where the first ended with that exit code alone.
 
+    Jobs of the same `turn` wait for one another ("" = it waits for none), up to two hours: daily and hourly
+    ones meet where one takes longer than a quarter of an hour, and all of them where the machine was off.
+
     `name` is that of the units, `user` runs them, `folder` is where they run. `env` are variables that the
     commands need; what is secret does not belong there, as everybody may read a unit.
     """
@@ -53,6 +57,7 @@ class Job:
     folder: str
     then: tuple[str, ...] = ()
     only_after: int | None = None
+    turn: str = ""
     env: tuple[tuple[str, str], ...] = ()
 
 
@@ -107,7 +112,7 @@ def units(job: Job) -> dict[str, str]:
         f"WorkingDirectory={job.folder}",
         # There a dollar is no more than a dollar.
         *(f"Environment={_quoted(f'{name}={value}').replace('$$', '$')}" for name, value in job.env),
-        f"ExecStart={' '.join(map(_quoted, job.command))}",
+        *_in_turn(job),
         *_behind(job),
         "TimeoutStopSec=infinity",
         "Nice=10",
@@ -131,6 +136,17 @@ def units(job: Job) -> dict[str, str]:
     return {f"{job.name}.service": "\n".join(lines), f"{job.name}.timer": "\n".join(timer)}
 
 
+def _in_turn(job: Job) -> list[str]:
+    if not job.turn:
+        return [f"ExecStart={' '.join(map(_quoted, job.command))}"]
+    state = Path("~").expanduser() / _STATE
+    words = ("/usr/bin/flock", *_WAIT, str(state / f"{job.turn}.lock"), *job.command)
+    return [
+        f"ExecStartPre=/bin/mkdir -p {_quoted(str(state))}",
+        f"ExecStart={' '.join(map(_quoted, words))}",
+    ]
+
+
 def _behind(job: Job) -> list[str]:
     """Return what systemd does where the first has failed, too; the unit has failed all the same.
 
@@ -150,16 +166,22 @@ def cron_line(job: Job) -> str:
     Unlike systemd, cron begins the next one whatever is still at work: a lock keeps it from that.
     """
     commands = shlex.join(job.command)
+    if job.turn:
+        commands = f"flock {' '.join(_WAIT)} {_lock(job.turn)} {commands}"
     if job.then:
         only = "" if job.only_after is None else f" || [ $? -ne {job.only_after} ] ||"
         commands += f"{only or ';'} {shlex.join(job.then)}"
     env = "".join(f"{name}={shlex.quote(value)} " for name, value in job.env)
-    lock = f'"$HOME/{_STATE}"/{shlex.quote(f"{job.name}.lock")}'
     alone = 'flock -n 9 || { echo "not begun: the one before is still at work"; exit 0; }'
-    line = f"cd {shlex.quote(job.folder)} && {env and f'export {env}&& '}{{ {alone}; {commands}; }} 9>>{lock}"
+    group = f"{{ {alone}; {commands}; }} 9>>{_lock(job.name)}"
+    line = f"cd {shlex.quote(job.folder)} && {env and f'export {env}&& '}{group}"
     logged = f'{{ mkdir -p "$HOME/{_STATE}"; {line}; }} 2>&1 | logger -t {shlex.quote(job.name)}'
     # An unquoted % ends a command in a crontab.
     return f"{job.every.cron} {job.user} {logged.replace('%', chr(92) + '%')}"
+
+
+def _lock(name: str) -> str:
+    return f'"$HOME/{_STATE}"/{shlex.quote(f"{name}.lock")}'
 
 
 def files(job: Job, form: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,9 +85,9 @@ def _jobs(command: Namespace, hosts: Sequence[Host]) -> tuple[Job, ...]:
             often = asked or every(WHEN.get(kind, "1h"))
             what = f"Backups of {command.system} by Drillyard"
             take = ("take", *(("--kind", kind) if kind else ()))
-            jobs.append(
-                _job(command, (kind, what, often), take, _prunes(services), _only_after(kind, services))
-            )
+            job = _job(command, (kind, what, often), take, _prunes(services), _only_after(kind, services))
+            turn = f"drillyard-backup-{command.system}" if len(_tiers(services)) > 1 else ""
+            jobs.append(replace(job, turn=turn))
     return tuple(jobs)
 
 

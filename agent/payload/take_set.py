@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -54,7 +54,7 @@ class Order:
     nice: int = 0
     io: str = ""
     queue: str = ""
-    began: float = field(default_factory=time.monotonic)
+    began: float = 0.0
 
     @property
     def form(self) -> str:
@@ -82,15 +82,15 @@ def take(spec: dict[str, Any]) -> dict[str, Any]:
     Raises:
         Refuse: no room, the application did not pause, or what it has is damaged; nothing was kept.
     """
-    place = Place.of(spec)
+    began, place = time.monotonic(), Place.of(spec)
     metadata = place.backups / "metadata"
     metadata.mkdir(parents=True, exist_ok=True, mode=0o750)
     with _alone(metadata / ".take.lock"):
         _sweep(place)
         parent = _parent(place, spec.get("parent", ""))
         more = {name: spec[name] for name in ("level", "within", "nice", "io", "queue") if name in spec}
-        seal_to = tuple(spec.get("seal_to", ()))
-        order = Order(place, Link.of(spec), spec["kind"], float(spec["now"]), parent, seal_to=seal_to, **more)
+        order = Order(place, Link.of(spec), spec["kind"], float(spec["now"]), parent, **more)
+        order = replace(order, seal_to=tuple(spec.get("seal_to", ())), began=began)
         _room(order)
         with (
             durable.scratch(place.backups / _STAGE) as stage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -101,6 +102,35 @@ def run(job: Job, folder: Path) -> None:
     line = cron_line(job).split(" ", 6)[6].replace("\\%", "%")
     env = {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
     subprocess.run(["sh", "-c", line], env=env, check=True)
+
+
+@pytest.mark.parametrize("form", ["cron", "systemd"])
+def test_one_that_takes_waits_for_the_others_that_do(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine was off on Sunday: hourly, daily and weekly begin at once, and none is turned away."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "logger").write_text("#!/bin/sh\ncat\n")
+    (tmp_path / "logger").chmod(0o755)
+    seen = tmp_path / "seen"
+    work = f"[ ! -e {tmp_path}/busy ] && touch {tmp_path}/busy && echo one >>{seen} && rm {tmp_path}/busy"
+    job = Job("hourly", "t", ("sh", "-c", work), every("1h"), "root", str(tmp_path), turn="takes")
+    if form == "cron":
+        line = cron_line(job).split(" ", 6)[6].replace("\\%", "%")
+    else:
+        text = units(job)["hourly.service"]
+        line = "; ".join(re.findall("^ExecStart(?:Pre)?=(.*)$", text, re.MULTILINE)).replace("$$", "$")
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    state = tmp_path / ".local/state/drillyard"
+    state.mkdir(parents=True)
+    with (state / "takes.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with subprocess.Popen(["sh", "-c", line], env=env) as begun:
+            with pytest.raises(subprocess.TimeoutExpired):
+                begun.wait(2)
+            assert not seen.exists()
+            fcntl.flock(held, fcntl.LOCK_UN)
+    assert seen.read_text() == "one\n"
 
 
 def test_cron_begins_none_while_one_is_at_work(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def heard(words: list[str]) -> str:
     return str(told.what)
 
 
+def in_turn(words: list[str], verbs: list[str]) -> list[str]:
+    """Take away what has one that takes a backup wait for the others that do."""
+    if "flock" not in words[0]:
+        return words
+    assert verbs[0] == "take"
+    assert words[1:4] == ["--close", "--wait", "7200"]
+    assert words[4].endswith("/drillyard-backup-refserver.lock")
+    return words[5:]
+
+
 def test_the_units_are_the_guides_plan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Six timers at their moments, each starting what it should; systemd itself finds nothing wrong.
 
@@ -63,7 +73,7 @@ def test_the_units_are_the_guides_plan(capsys: pytest.CaptureFixture[str], tmp_p
             re.MULTILINE,
         )
         # systemd takes each $$ for one dollar sign.
-        split = [shlex.split(line.replace("$$", "$")) for line in lines]
+        split = [in_turn(shlex.split(line.replace("$$", "$")), verbs) for line in lines]
         if kind == "hourly":
             assert split[1][:4] == ["/bin/sh", "-c", '[ "$EXIT_STATUS" != 41 ] || exec "$@"', "sh"]
             del split[1][:4]
@@ -88,7 +98,7 @@ def test_the_cron_lines_are_the_same_plan(capsys: pytest.CaptureFixture[str]) ->
         assert subprocess.run(["sh", "-n", "-c", shell], check=False).returncode == 0
         inside = shell.partition("exit 0; }; ")[2].partition("; } 9>>")[0]
         between = " || [ $? -ne 41 ] || " if kind == "hourly" else "; "
-        assert [heard(shlex.split(each)) for each in inside.split(between)] == verbs
+        assert [heard(in_turn(shlex.split(each), verbs)) for each in inside.split(between)] == verbs
 
 
 def test_one_kind_alone(capsys: pytest.CaptureFixture[str]) -> None:
