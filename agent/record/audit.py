@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent.errors import BadJournal, NotFound, Refused
-from agent.record.journal import utc_now
+from agent.record.journal import utc_now, without_secrets
 from agent.record.torn import EVENT, FIRST, Acknowledged, acknowledged_in, former, hashed, is_torn
-from agent.secrets import mask
 
 NAME = "audit.jsonl"
 _PIECE = 8192
+_OURS = frozenset(
+    (
+        *("at", "who", "from", "event", "before", "run", "page", "sha256", "hosts", "host", "service"),
+        *("engine", "line", "torn", "former"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def note(folder: Path, event: str, **fields: Any) -> str:
         last, torn = _last_line(file)
         before = FIRST if last is None else hashed(last)
         line = {"at": utc_now(), "who": who(), "from": origin(), "event": event, **fields, "before": before}
-        text = mask(json.dumps(line, ensure_ascii=False)).encode("utf-8", "backslashreplace")
+        plain = json.dumps(without_secrets(line, _OURS), ensure_ascii=False)
+        text = plain.encode("utf-8", "backslashreplace")
         _append(file.fileno(), b"\n" * torn + text + b"\n")
     return hashed(text)
 

@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,17 @@ NAME = "journal.jsonl"
 
 # Made once: json.dumps makes one for every line.
 _line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+_OURS = frozenset(
+    (
+        *("at", "mono", "kind", "run", "page", "page_file", "sha256", "pages", "included", "inventory"),
+        *("from_here", "host", "hosts", "who", "language", "tags", "engine", "version", "pid", "born"),
+        *("life", "inode", "step", "state", "attempt", "n", "do", "job", "digest", "outcome", "fates"),
+        *("kind_of_error", "contact", "channel", "level", "service", "spill"),
+    )
+)
+"""Fields that say nothing of what a host answered or a person wrote: names by which a run is found again."""
+_ANSWER = ("rc", "out", "err", "seconds", "spill", "bytes", "number")
 
 
 def utc_now() -> str:
@@ -81,7 +92,9 @@ class Journal:
             JournalLost: it cannot be written, or an earlier one could not.
         """
         line = {"at": utc_now(), "mono": round(time.monotonic(), 4), "kind": kind, **fields}
-        text = mask(_line(line))
+        text = _line(line)
+        if mask(text) != text:
+            text = _line(without_secrets(line, _OURS))
         with self._writing:
             self.check()
             self._append(text.encode("utf-8") + b"\n")
@@ -129,6 +142,28 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def without_secrets(line: Mapping[str, Any], ours: Collection[str]) -> dict[str, Any]:
+    """Return a line with every secret revealed so far masked, but in the fields that are `ours`.
+
+    A secret may be an ordinary word: of the host redis1, where the password is redis, nothing could be taken
+    up again by a name without it. Numbers stay what they are, or a line would not be JSON.
+    """
+    return {key: value if key in ours else _masked(value, ours) for key, value in line.items()}
+
+
+def _masked(value: Any, ours: Collection[str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {
+            key if key in _ANSWER else mask(key): each if key in ours else _masked(each, ours)
+            for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_masked(each, ours) for each in value]
+    return value
 
 
 def read_journal(path: Path) -> Iterator[Mapping[str, Any]]:
