@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
 from bson import Timestamp
 
-from agent.errors import BackupDamaged, MomentUnreachable
+from agent.errors import BackupDamaged, MomentUnreachable, Refused
 from agent.pitr import instant
-from agent.pitr.log import Span, changes, end_of, span
+from agent.pitr.log import Change, Span, changes, end_of, span
 from agent.pitr.manifest import Manifest
 from agent.pitr.model import Reachable, RestorePoints
 from agent.pitr.segment import Segment
@@ -19,6 +20,8 @@ from agent.pitr.store import Store, Timeline
 
 _BEGINNING = Timestamp(0, 0)
 _PUT = frozenset({"insert", "replace"})
+_FEW, _FAR = 100, 4
+"""So many documents are worth a question; so many times fewer are far less."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def way_to(store: Store, at: str) -> Way:
 
     Raises:
         MomentUnreachable: none has it; the sentence names the nearest moments that can be reached.
+        Refused: the latest is of a server that holds far less than the one captured before it.
         Usage: it is no moment.
     """
     timelines = store.timelines()
@@ -138,6 +142,7 @@ def way_to(store: Store, at: str) -> Way:
         if not every:
             raise _unreachable(store, at, every, faults)
         newest = next((each for each in every if _holds(each)), every[0])
+        _meant(newest, every)
         warnings = []
         if newest.run.timeline.id != timelines[-1].id:
             why = "is of a server without documents" if newest is not every[0] else "has no usable base"
@@ -151,17 +156,49 @@ def way_to(store: Store, at: str) -> Way:
 
 
 def _holds(stretch: Stretch) -> bool:
-    """Return whether there was ever a document in a stretch; one that cannot be read is not called empty."""
+    """Return whether there was ever a document in a stretch."""
     if any(heap.documents for base in stretch.bases for heap in base.heaps):
         return True
-    first = min(base.started() for base in stretch.bases)
-    try:
-        return any(
-            change.kind in _PUT and change.db not in NOT_DATA and not change.name.startswith("system.")
-            for change in changes(stretch.run.timeline, first, stretch.until)
+    return any(change.kind in _PUT for change in _data(stretch))
+
+
+def _meant(newest: Stretch, every: Sequence[Stretch]) -> None:
+    """Refuse where a server may have come back without its data, and was used since.
+
+    One that was restored says where its data came from, and is what is meant however little it holds.
+    """
+    timeline = newest.run.timeline
+    older = [each for each in every if each.run.timeline.id < timeline.id]
+    if not older or timeline.history().parent:
+        return
+    before = max(older, key=_documents)
+    had = _documents(before)
+    if had < _FEW:
+        return
+    has = _documents(newest)
+    has += sum(change.kind == "insert" for change in _data(newest) if has < had)
+    if has * _FAR < had:
+        raise Refused(
+            f"The latest history that was captured, {timeline.id}, holds about {has} documents; an earlier "
+            f"one, {before.run.timeline.id}, held {had} and ends at {instant.show(before.until)} "
+            f"({instant.utc(before.until)}): a server may have come back without its data.",
+            do=f"Say which is meant: --set at={instant.show(before.until)} for the earlier one, --set "
+            f"at={instant.show(newest.until)} for the latest.",
         )
-    except BackupDamaged:
-        return True
+
+
+def _documents(stretch: Stretch) -> int:
+    base = max(stretch.bases, key=lambda base: base.ended())
+    return sum(heap.documents for heap in base.heaps)
+
+
+def _data(stretch: Stretch) -> Iterator[Change]:
+    """Yield the changes of somebody's documents since a stretch's newest base, as far as they can be read."""
+    base = max(stretch.bases, key=lambda base: base.ended())
+    with suppress(BackupDamaged):
+        for change in changes(stretch.run.timeline, base.started(), stretch.until):
+            if change.db not in NOT_DATA and not change.name.startswith("system."):
+                yield change
 
 
 def _way(stretch: Stretch, at: Timestamp, warnings: tuple[str, ...] = ()) -> Way:

@@ -1,15 +1,17 @@
 """Which moments can be restored: both ends, holes, the nearest others; and what is thrown away when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bson import Timestamp
 
-from agent.errors import BackupDamaged, MomentUnreachable, Usage
+from agent.errors import BackupDamaged, MomentUnreachable, Refused, Usage
 from agent.pitr import instant
+from agent.pitr.manifest import Heap
 from agent.pitr.prune import expired_bases, expired_segments, prune
 from agent.pitr.reach import restore_points, way_to
-from agent.pitr.store import Store
+from agent.pitr.store import Store, Timeline
 from tests.pitr.history import counted, empty_base, insert, sealed
 
 
@@ -48,6 +50,33 @@ def test_the_latest_is_not_that_of_an_empty_server(tmp_path: Path):
     # Once somebody uses it, it is the one that is meant.
     sealed(after, [insert((210, 1), "first")])
     assert way_to(store, "latest").timeline.id == after.id
+
+
+def test_a_latest_that_holds_far_less_is_for_a_person_to_say(tmp_path: Path):
+    """It came back empty and was used since: neither is chosen, both can be said. A restored one is meant."""
+    store = Store(tmp_path)
+    before = counted(tmp_path)
+    full_base(before, (99, 1), (105, 1), documents=500)
+    after = sealed(store.begin("other", "another server"), [insert((200 + n, 1), n) for n in range(7)])
+    empty_base(after, (199, 1), (201, 1))
+    with pytest.raises(Refused, match=f"{after.id}, holds about 7 documents.*{before.id}, held 500") as far:
+        way_to(store, "latest")
+    assert "--set at=139,1" in far.value.do
+    assert "--set at=206,1" in far.value.do
+    assert way_to(store, "139,1").timeline.id == before.id
+    restored = store.begin("third", "a restore", parent=before.id, at="139,1")
+    empty_base(sealed(restored, [insert((300, 1), 1)]), (299, 1), (300, 1))
+    assert way_to(store, "latest").timeline.id == restored.id
+    again = sealed(store.begin("fourth", "history lost"), [insert((400, 1), 1)])
+    full_base(again, (399, 1), (400, 1), documents=400)
+    assert way_to(store, "latest").timeline.id == again.id
+
+
+def full_base(timeline: Timeline, start: tuple[int, int], end: tuple[int, int], documents: int) -> None:
+    """Give a timeline a base that tells of so many documents."""
+    made = empty_base(timeline, start, end)
+    heap = Heap("shop.a", "a.zst", "", documents, 9, 9, ())
+    replace(made, heaps=(heap,)).write(Path(made.folder))
 
 
 def test_the_latest_of_nothing_but_empty_servers_is_the_newest(tmp_path: Path):

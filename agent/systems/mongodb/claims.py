@@ -50,8 +50,8 @@ def lost(mongodb: Mongodb, tries: int = 2) -> Action[Status]:
             raise Refused(
                 f"{mongodb.host}: expected a MongoDB that is lost, found it answering with {now.documents} "
                 "documents.",
-                do="Data that was damaged and not lost: drillyard run mongodb_pitr. Something else is lost: "
-                "the page for that.",
+                do="Data that was damaged and not lost: drillyard run mongodb_pitr. It came back without its "
+                "data and was used since: stop it, and run this again. Something else is lost: its own page.",
             )
     return now
 
