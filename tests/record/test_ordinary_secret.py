@@ -35,7 +35,11 @@ def test_a_run_is_resumed_whatever_the_password(tmp_path: Path, weak: str):
         line = [sys.executable, "-m", "agent", *words]
         return subprocess.run(line, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert drillyard("run", "page.yml", "-i", "hosts.yml").returncode == 10
+    ran = drillyard("run", "page.yml", "-i", "hosts.yml", "--json")
+    assert ran.returncode == 10
+    end = [json.loads(line) for line in ran.stdout.splitlines()][-1]
+    assert end["hosts"] == {"web1": "failed"}
+    assert Path(end["resume"].split()[-1]).is_dir()
     (journal,) = tmp_path.glob("runs/*/journal.jsonl")
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     (said,) = (
