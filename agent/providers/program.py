@@ -44,7 +44,8 @@ class Program:
 
     def sh(self, verb: str, spec: Spec, **options: Any) -> Sh:
         """Return the ask that runs one verb; `options` are Sh's."""
-        words = (self.python, "-m", self.module, verb)
+        # Not out of the folder a login begins in: a random.py of somebody's would be taken for Python's.
+        words = (self.python, "-P", "-m", self.module, verb)
         return Sh(*words, stdin=msgspec.json.encode(spec), ok=_OK, **options)
 
     def answer(self, done: Done, kind: type[T]) -> T:

@@ -28,7 +28,7 @@ class _Stream:
 
 
 class Near:
-    """The road behind it, but for the providers' `python -m MODULE VERB` with the Python that runs us."""
+    """The road behind it, but for the providers' `python -P -m MODULE VERB` with the Python that runs us."""
 
     def __init__(self, far: Road) -> None:
         self._far = far
@@ -38,14 +38,14 @@ class Near:
 
     def run(self, ask: Sh, *, job: str = "") -> Done:
         """Run a program of ours here, anything else as it is run there."""
-        if ask.argv[:2] != (sys.executable, "-m") or not ask.argv[2].startswith("agent.providers."):
+        if ask.argv[:3] != (sys.executable, "-P", "-m") or not ask.argv[3].startswith("agent.providers."):
             return self._far.run(ask, job=job)
-        main = importlib.import_module(f"{ask.argv[2]}.__main__").main
+        main = importlib.import_module(f"{ask.argv[3]}.__main__").main
         secrets = {name: secret.reveal() for name, secret in ask.secrets.items()}
         out, err = _Stream(), _Stream()
         with (
             patch.dict(os.environ, secrets),
-            patch.object(sys, "argv", list(ask.argv[2:])),
+            patch.object(sys, "argv", list(ask.argv[3:])),
             patch.object(sys, "stdin", _Stream(ask.stdin)),
             patch.object(sys, "stdout", out),
             patch.object(sys, "stderr", err),

@@ -69,7 +69,7 @@ def test_a_secret_is_switched_by_its_provider(tmp_path: Path) -> None:
     service = inventory(tmp_path, "http://127.0.0.1:1", "chat-app/database")
     ask = next(mongodb.point_application(Mongodb.of(service)))
     assert isinstance(ask, Sh)
-    assert ask.argv[1:] == ("-m", "agent.providers.aws", "switch")
+    assert ask.argv[1:] == ("-P", "-m", "agent.providers.aws", "switch")
     assert b'"secret":"chat-app/database"' in ask.stdin
     assert ask.secrets["DRILLYARD_AWS_VALUE"] == service.secret("spare_app_uri")
     back = next(mongodb.point_back(Mongodb.of(service)))

@@ -126,6 +126,8 @@ class Mongodb:
         words = msgspec.json.encode({"store": self.store, "host": self.host, **spec})
         return Sh(
             self.python,
+            # Not out of the folder a login begins in: a random.py of somebody's would be taken for Python's.
+            "-P",
             "-m",
             "agent.pitr",
             verb,
