@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from agent.cli.codes import exit_codes
 from agent.cli.parser import parse
 from agent.errors import ProofFailed
 from agent.inventory import Service, read_inventory
@@ -79,3 +80,16 @@ def test_glossary_words_are_used():
     )
     words = re.findall(r"^\| ([a-zA-Z ]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
     assert not [word for word in words if word != "word" and word.lower() not in text]
+
+
+def test_every_exit_code_that_is_written_is_one():
+    """A script is written by what a page says: each number stands in --help too."""
+    known = {int(code) for code in re.findall(r"^ +(\d+)  ", exit_codes(), re.MULTILINE)} | {0, 1, 2, 3, 141}
+    pages = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    written = {
+        (page.name, int(code))
+        for page in pages
+        for code in re.findall(r"(?:exit code|with code|종료 코드(?:는)?) (\d+)", page.read_text())
+    }
+    assert {code for _, code in written} >= {24, 51, 141}
+    assert [each for each in sorted(written) if each[1] not in known] == []

@@ -46,7 +46,10 @@ ENDS: dict[str, _Kinds] = {
     "completion": (errors.Usage,),
 }
 _LOOKS = ("check", "auto-recover")
+_UNSEEN = {141: "done, and nobody could read it: the reader, the terminal or the file's disk gave out"}
 _ALSO = {
+    "run": _UNSEEN,
+    "resume": _UNSEEN,
     "audit": {
         0: "sound; a torn line that was acknowledged is named",
         22: "There is no audit to look at, or no such line in it.",
@@ -76,7 +79,10 @@ def exit_codes_of(verb: str) -> str:
 
 
 def _table(kinds: Iterable[type[DrillyardError]], own: dict[int, str]) -> str:
-    told = {kind.exit_code: (kind.__doc__ or "").strip().splitlines()[0] for kind in kinds}
+    told: dict[int, str] = {}
+    for kind in kinds:
+        # A code that two kinds share is told as what the first of them is.
+        told.setdefault(kind.exit_code, (kind.__doc__ or "").strip().splitlines()[0])
     rows = [*{**told, **own}.items()]
     return "\n".join(f"  {code:>3}  {text}" for code, text in sorted(rows))
 

@@ -23,6 +23,7 @@ def test_help_lists_every_exit_code(capsys):
         main(["--help"])
     shown = capsys.readouterr().out
     assert exit_codes() in shown
+    assert "  24  Another run is at work" in shown
     for code in ("10", "24", "31", "41", "60", "130"):
         assert f"\n  {code:>3}  " in shown
 
