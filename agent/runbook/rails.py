@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from agent.errors import Refused
 from agent.inventory import Host
 
-PRODUCTION = frozenset({"production", "prod", "live"})
+PRODUCTION = frozenset({"production", "prod", "prd", "live", "운영"})
 """What `env` calls a host that people depend on, in whatever case."""
 
 

@@ -9,7 +9,7 @@ from agent.inventory import Host
 from agent.runbook.rails import refuse
 
 
-@pytest.mark.parametrize("env", ["production", "Production", "prod", "LIVE "])
+@pytest.mark.parametrize("env", ["production", "Production", "prod", "PRD", "LIVE ", "운영"])
 def test_production_is_guarded_however_it_is_spelt(env: str) -> None:
     """Unless its name was given."""
     host = Host(name="db1", environment=env)
