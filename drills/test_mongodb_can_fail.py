@@ -41,8 +41,8 @@ class Gone:
 
 # Nobody has to wait two minutes for what does not come.
 _SOON = {"within: 120": "within: 40"}
-_UNCOUNTED = {', at_least: "{{ restored.documents }}"': ""}
-_UNCOUNTED_TOO = {', at_least: "{{ restored.documents - replayed.removed }}"': ""}
+_UNCOUNTED = {', at_least: "{{ restored.documents - restored.passing }}"': ""}
+_UNCOUNTED_TOO = {', at_least: "{{ restored.documents - restored.passing - replayed.removed }}"': ""}
 GONE = (
     Gone("mongodb_pitr", "mongodb.restore", "proof", _UNCOUNTED_TOO),
     Gone("mongodb_pitr", "mongodb.replay", "", _UNCOUNTED_TOO),
@@ -58,7 +58,7 @@ GONE = (
 # The snapshot alone, as the playbook has it, and nothing of what was captured since.
 SNAPSHOT = {
     "do: mongodb.capture_status\n": "do: mongodb.restore_points\n",
-    "do: mongodb.restore\n": 'do: mongodb.restore\n    with: {at: "{{ captured.stretches[-1].since }}"}\n',
+    'with: {at: "{{ params.at }}"}': 'with: {at: "{{ captured.stretches[-1].since }}"}',
     'with: {after: "{{ restored.at }}"}': 'with: {after: "{{ captured.stretches[-1].until }}"}',
 }
 
