@@ -90,13 +90,14 @@ esac
 case $command in
   check) exec "$drillyard" check "$@" ;;
   list) exec "$drillyard" backup list "$system" ${day:+--date "$day"} "$@" ;;
-  latest) exec "$drillyard" run unified_restore --reason "$reason" "$@" ;;
+  # On one host: a spare that waits is not meant.
+  latest) exec "$drillyard" backup restore "$system" --latest --reason "$reason" "$@" ;;
   auto) exec "$drillyard" auto-recover "$@" ;;
   restore | unified)
     [ -z "$id" ] || [ -z "$moment" ] || wrong "--backup-id --point-in-time"
-    [ -z "$moment" ] || exec "$drillyard" run point_in_time --set "at=$moment" --reason "$reason" "$@"
+    [ -z "$moment" ] || exec "$drillyard" backup restore "$system" --at "$moment" --reason "$reason" "$@"
     [ -n "$id" ] || wrong "--$command"
-    exec "$drillyard" run unified_restore --set "backup=$id" --reason "$reason" "$@"
+    exec "$drillyard" backup restore "$system" --id "$id" --reason "$reason" "$@"
     ;;
   *) usage >&2; exit 64 ;;
 esac

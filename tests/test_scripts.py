@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from agent.cli import main, runs
 from agent.cli.parser import parse
 
 ROOT = Path(__file__).parents[1]
-RUN = "run unified_restore --reason disaster_recovery.sh"
+RESTORE, WHY = ["backup", "restore", "refserver"], ["--reason", "disaster_recovery.sh"]
 
 
 def told(tmp_path: Path, script: str, *words: str, lang: str = "C") -> tuple[int, list[str], str]:
@@ -35,18 +37,18 @@ def told(tmp_path: Path, script: str, *words: str, lang: str = "C") -> tuple[int
         (["--check"], ["check"]),
         (["--list"], ["backup", "list", "refserver"]),
         (["--list", "--date", "2025-01-19"], ["backup", "list", "refserver", "--date", "2025-01-19"]),
-        (["--restore-latest"], RUN.split()),
+        (["--restore-latest"], [*RESTORE, "--latest", *WHY]),
         (
             ["--restore", "--backup-id", "unified_20250120_030000"],
-            ["run", "unified_restore", "--set", "backup=unified_20250120_030000", *RUN.split()[2:]],
+            [*RESTORE, "--id", "unified_20250120_030000", *WHY],
         ),
         (
             ["--unified", "--backup-id", "unified_20250120_030000"],
-            ["run", "unified_restore", "--set", "backup=unified_20250120_030000", *RUN.split()[2:]],
+            [*RESTORE, "--id", "unified_20250120_030000", *WHY],
         ),
         (
             ["--restore", "--point-in-time", "2025-01-19 14:00:00"],
-            ["run", "point_in_time", "--set", "at=2025-01-19 14:00:00", *RUN.split()[2:]],
+            [*RESTORE, "--at", "2025-01-19 14:00:00", *WHY],
         ),
         (["--auto-recover", "--", "--yes", "--limit", "ref1"], ["auto-recover", "--yes", "--limit", "ref1"]),
     ],
@@ -57,6 +59,25 @@ def test_each_line_of_the_guide(tmp_path: Path, line: list[str], wanted: list[st
     code, words, _ = told(tmp_path, "disaster_recovery.sh", *line)
     assert (code, words) == (13, wanted)
     parse(words)
+
+
+@pytest.mark.parametrize(
+    ("line", "page"),
+    [
+        (["--restore-latest"], "unified_restore"),
+        (["--restore", "--backup-id", "unified_x"], "unified_restore"),
+        (["--restore", "--point-in-time", "2025-01-19 14:00:00"], "point_in_time"),
+    ],
+)
+def test_a_spare_that_waits_is_not_meant(
+    tmp_path: Path, line: list[str], page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide names no host: it is the one at home, or two would serve."""
+    seen: list[Namespace] = []
+    monkeypatch.setattr(runs, "run", lambda command: seen.append(command) or 0)
+    _, words, _ = told(tmp_path, "disaster_recovery.sh", *line, "--", "-i", str(ROOT / "inventory/example"))
+    assert main(words) == 0
+    assert [(each.page, each.limit) for each in seen] == [(page, "ref1")]
 
 
 @pytest.mark.parametrize(
