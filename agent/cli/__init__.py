@@ -7,7 +7,9 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -32,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from agent.cli.parser import parse
 
         command = parse(words)
-        code: int = command.verb(command)
+        with ended_at_once(words):
+            code: int = command.verb(command)
     except DrillyardError as error:
         sys.stderr.write(mask(f"drillyard: {error}\n"))
         return error.exit_code
@@ -70,6 +73,28 @@ def _take_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def ended_at_once(words: Sequence[str]) -> Iterator[None]:
+    """Have Ctrl-C end a verb that only looks where it is: its threads may wait for a host for a minute."""
+    if not (words and words[0] in _LOOKS and threading.current_thread() is threading.main_thread()):
+        yield
+        return
+
+    def end(*_: object) -> None:
+        # What is not written yet may be in the middle of it.
+        with suppress(Exception):
+            sys.stdout.flush()
+        with suppress(OSError):
+            os.write(2, f"drillyard: ended at once. {_left(words)}\n".encode())
+        os._exit(130)
+
+    former = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def _left(words: Sequence[str]) -> str:

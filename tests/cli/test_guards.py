@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from agent.cli import main
+from agent.cli import ended_at_once, main
 from agent.record import audit
 from agent.record.flight import in_flight
 from tests.documents import ROOT
@@ -159,6 +160,20 @@ def test_ctrl_c_in_a_verb_that_only_looks(world):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.decode() == "drillyard: ended at once. It only looks: nothing was changed.\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "ended"), [("check", True), ("hosts", True), ("run", False), ("backup", False)]
+)
+def test_ctrl_c_in_a_look_waits_for_no_host(monkeypatch, capfd, verb, ended):
+    """The process ends there and then, threads that wait for a frozen host and all; what acts does not."""
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with suppress(KeyboardInterrupt), ended_at_once([verb]):
+        signal.raise_signal(signal.SIGINT)
+    assert codes == [130] * ended
+    assert ("It only looks: nothing was changed." in capfd.readouterr().err) == ended
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_what_is_in_flight_is_read_from_the_journal():
