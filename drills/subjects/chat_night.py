@@ -34,7 +34,7 @@ LOGS: Logs = {
     },
     "redis1": {
         "journal.log": ("journalctl", "-u", "redis-server", "--no-pager", "-o", "short-iso-precise"),
-        "redis-server.log": ("cat", "/var/log/redis/redis-server.log"),
+        "redis-server.log": ("tail", "-c", "4M", "/var/log/redis/redis-server.log"),
     },
 }
 _UP = 180.0  # seconds until the API must serve after its stack has been started

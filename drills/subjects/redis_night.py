@@ -21,7 +21,7 @@ bring back what never reached a file; on a quiet disk it is nothing, on a busy o
 LOGS = {
     "journal.log": ("journalctl", "-u", "redis-server", "--no-pager", "-o", "short-iso-precise"),
     "system.log": ("journalctl", "--no-pager", "-o", "short-iso-precise"),
-    "redis-server.log": ("cat", "/var/log/redis/redis-server.log"),
+    "redis-server.log": ("tail", "-c", "4M", "/var/log/redis/redis-server.log"),
     "files.txt": ("ls", "-lR", "/var/lib/redis", "/backup"),
     "status.txt": ("systemctl", "status", "--no-pager", "redis-server"),
 }

@@ -27,7 +27,7 @@ LOGS = {
         "disk.txt": ("df", "-h", "/data"),
         "containers.txt": ("docker", "ps", "--all"),
     },
-    APP: {"refserver.log": ("cat", "/data/logs/refserver.log")},
+    APP: {"refserver.log": ("tail", "-c", "4M", "/data/logs/refserver.log")},
 }
 _UP = 180.0  # seconds until the service must serve after its stack has been started
 _pause = threading.Event()

@@ -45,7 +45,7 @@ def offsite_night(*, page: str, harm: Harm, places: tuple[str, ...], **more: Any
         "logs": {
             **LOGS,
             SPARE: LOGS[HOST],
-            "refserver2": {"refserver.log": ("cat", "/data/logs/refserver.log")},
+            "refserver2": {"refserver.log": ("tail", "-c", "4M", "/data/logs/refserver.log")},
         },
         **more,
     }
