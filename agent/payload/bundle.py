@@ -36,6 +36,8 @@ _SET = (
     "kept_set",
     "waiting",
     "telling",
+    "second_names",
+    "states",
     "take_set",
 )
 _NEEDS = {

@@ -9,21 +9,21 @@ import fcntl
 import json
 import os
 import sqlite3
-import stat
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from agent.payload import durable, pages, rows, sealed, tarball, united, vectors
+from agent.payload import durable, pages, rows, sealed, states, tarball, united, vectors
 from agent.payload.durable import Refuse
 from agent.payload.gate import paused
 from agent.payload.gently import step_back
 from agent.payload.kept_set import FULL, INCREMENT, KeptSet, Part, Place, bond_of, load, manifest, path_of
+from agent.payload.second_names import linked, listed, near
 from agent.payload.telling import tell
 from agent.payload.united import Link
 
@@ -94,8 +94,8 @@ def take(spec: dict[str, Any]) -> dict[str, Any]:
         _room(order)
         with (
             durable.scratch(place.backups / _STAGE) as stage,
-            durable.scratch(_near(place, place.live("files")) / _STAGE) as files,
-            durable.scratch(_near(place, place.data / order.queue) / _STAGE) as waiting,
+            durable.scratch(near(place, place.live("files")) / _STAGE) as files,
+            durable.scratch(near(place, place.data / order.queue) / _STAGE) as waiting,
         ):
             links = {_FILES: files, _WAITING: waiting}
             instant = _instant(order, stage, links)
@@ -141,7 +141,7 @@ def _kept(order: Order, instant: Instant, links: dict[str, Path]) -> dict[str, A
     )
     kept = replace(kept, bond=bond_of(kept, order.link.__dict__))
     for element, found in now.items():
-        _remember(order, element, found.store(name))
+        states.remember(place, element, found.store(name), order.parent)
     return _named(place, kept, intent)
 
 
@@ -221,33 +221,9 @@ def _parent(place: Place, name: str) -> KeptSet | None:
         return None
     for element in place.elements:
         part = found.parts.get(element) if found else None
-        if part is None or (element != "files" and not any(_known(place, element, name, part.sum))):
+        if part is None or (element != "files" and not states.known(place, element, name, part.sum)):
             return None
     return found
-
-
-def _states(place: Place, element: str) -> tuple[Path, Path]:
-    """Return where the pages of the newest set stand, and those of the one that it goes on from.
-
-    Both, as the newest may fail its proof: the next one goes on from the one before, and is an increment.
-    """
-    folder = place.backups / "metadata"
-    return folder / f"{element}.pages", folder / f"{element}.before.pages"
-
-
-def _known(place: Place, element: str, name: str, total: str) -> Iterator[pages.Pages | None]:
-    for path in _states(place, element):
-        yield pages.Pages.load(path, name, total)
-
-
-def _remember(order: Order, element: str, state: bytes) -> None:
-    """Write the pages of the set that is taken, and keep those of its parent beside them."""
-    newest, before = _states(order.place, element)
-    parent = order.parent
-    if not parent or not pages.Pages.load(before, parent.id, parent.parts[element].sum):
-        with suppress(FileNotFoundError):
-            newest.rename(before)
-    durable.write(newest, state)
 
 
 def _room(order: Order) -> None:
@@ -256,10 +232,8 @@ def _room(order: Order) -> None:
         live = place.live(element)
         if element == "files":
             known = order.parent.parts["files"].holds["files"] if order.parent else {}
-            needs += sum(
-                size for name, (size, _) in _listed(live).items() if known.get(name, [-1])[0] != size
-            )
-            needs += sum(size for size, _ in _listed(place.data / order.queue).values()) if order.queue else 0
+            needs += sum(size for name, (size, _) in listed(live).items() if known.get(name, [-1])[0] != size)
+            needs += sum(size for size, _ in listed(place.data / order.queue).values()) if order.queue else 0
         elif not place.database_of(element).is_file():
             raise Refuse(f"expected {place.database_of(element)}, found no such file; nothing was taken")
         else:
@@ -284,8 +258,8 @@ def _instant(order: Order, stage: Path, links: dict[str, Path]) -> Instant:
                     _refuse_purging(chroma)
                     _copied(chroma, copies["chromadb"])
             if place.files:
-                files = _linked(place.live("files"), links[_FILES])
-                waiting = _linked(place.data / order.queue, links[_WAITING]) if order.queue else {}
+                files = linked(place.live("files"), links[_FILES])
+                waiting = linked(place.data / order.queue, links[_WAITING]) if order.queue else {}
             held = time.monotonic() - began
         # Not before: whoever waits for us writes nothing meanwhile.
         step_back(order.nice, order.io)
@@ -308,39 +282,6 @@ def _refuse_purging(chroma: sqlite3.Connection) -> None:
             "PURGING: expected Chroma to keep its queue (automatically_purge false), found it purged, "
             "so that its index files are the only copy of its vectors and no copy of them is consistent"
         )
-
-
-def _listed(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return size and time of every file below a folder, by name; what begins with a dot is not whole yet."""
-    found: dict[str, tuple[int, int]] = {}
-    for root, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        for name in names:
-            path = Path(root, name)
-            facts = None if name.startswith(".") else durable.seen(path)
-            if facts and stat.S_ISREG(facts.st_mode):
-                found[str(path.relative_to(folder))] = (facts.st_size, facts.st_mtime_ns)
-    return found
-
-
-def _near(place: Place, folder: Path) -> Path:
-    """Return a folder in which files of `folder` may have second names: that is bound to a file system.
-
-    Its own where it is on another one than the rest of the data, else the data's: the application looks there
-    less.
-    """
-    apart = folder.is_dir() and folder.stat().st_dev != place.data.stat().st_dev
-    return folder.resolve() if apart else place.data
-
-
-def _linked(folder: Path, links: Path) -> dict[str, tuple[int, int]]:
-    """Give every file a second name of ours, under which it stays when the application deletes it."""
-    found = _listed(folder)
-    for name in found:
-        target = links / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(folder / name, target)
-    return found
 
 
 def _sound(copies: dict[str, Path]) -> dict[str, pages.Pages]:
@@ -392,7 +333,8 @@ def _database(order: Order, instant: Instant, element: str, now: pages.Pages, pa
     with tarball.zipped(partial, order.level, taken, order.seal_to) as out:
         if order.parent:
             part = order.parent.parts[element]
-            before = next(filter(None, _known(order.place, element, order.parent.id, part.sum)))
+            before = states.known(order.place, element, order.parent.id, part.sum)
+            assert before is not None
             pages.write(out, copy, (before, now), taken)
         elif element == "sqlite":
             with copy.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Generator
@@ -13,6 +14,8 @@ import pytest
 from agent.backup import actions
 from agent.backup.model import Backup, Depth
 from agent.inventory.model import Host, Service
+from agent.systems import refserver
+from agent.systems.refserver import Refserver
 from agent.transport.ask import Action, Clock
 from agent.transport.local import LocalRoad
 from agent.transport.perform import perform
@@ -59,6 +62,16 @@ class Shelf:
         """Take one, an hour after the last one."""
         self.now += 3600
         return self.do(actions.take(self.service, depth, kind))
+
+
+def restore(shelf: Shelf, backup: Backup, elements: tuple[str, ...] = ()) -> refserver.Restored:
+    """Put it back."""
+    return shelf.do(refserver.restore(Refserver.of(shelf.service), backup, elements))
+
+
+def manifest(shelf: Shelf, backup: Backup) -> Any:
+    """Return what it says of itself."""
+    return json.loads((shelf.backups / f"metadata/{backup.id}.json").read_bytes())
 
 
 @pytest.fixture

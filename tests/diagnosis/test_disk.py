@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -18,18 +19,24 @@ from agent.transport.perform import perform
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def small(tmp_path):
-    """A file system of 4 MiB of its own."""
+@contextmanager
+def mounted(folder, source="tmpfs"):
+    """A file system of 4 MiB, mounted in a folder."""
     if os.getuid():
         pytest.skip("only root mounts")
-    folder = tmp_path / "disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", source, folder], check=True)
     try:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file system of 4 MiB of its own."""
+    with mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 def looked(folder, system="redis", **service):
@@ -77,14 +84,7 @@ def test_an_answer_without_figures_is_none(said):
 
 def test_names_with_blanks_are_no_figures(tmp_path):
     """A share of Windows and the folder it is mounted in may have them."""
-    if os.getuid():
-        pytest.skip("only root mounts")
-    folder = tmp_path / "DR backups 9 9 9"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "nas share 7", folder], check=True)
-    try:
+    with mounted(tmp_path / "DR backups 9 9 9", "nas share 7") as folder:
         assert looked(folder / "not yet").size == 4096
-    finally:
-        subprocess.run(["umount", folder], check=True)
     said = "Filesystem 1024-blocks Used Available Capacity Mounted on\n//nas/DR one 1000 400 600 40% /mnt/x y"
     assert (read("/mnt/x y", said).percent, read("/mnt/x y", said).size) == (40, 1000)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.payload import list_sets, look_data, stream, take_set
+from agent.payload import list_sets, look_data, second_names, stream
 from agent.payload.kept_set import KeptSet, Place
 from tests.at_rest.conftest import Shelf
 
@@ -33,11 +33,11 @@ def test_a_set_leaves_out_what_was_deleted_meanwhile(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "walk", _with_a_ghost)
     # It was there a moment ago, for whoever asks first and looks then.
     monkeypatch.setattr(Path, "is_file", lambda path: True)
-    assert {name: size for name, (size, _) in take_set._listed(files).items()} == {
+    assert {name: size for name, (size, _) in second_names.listed(files).items()} == {
         "a.pdf": 7,
         "1999/b.pdf": 7,
     }
-    assert set(take_set._linked(files, links)) == {"a.pdf", "1999/b.pdf"}
+    assert set(second_names.linked(files, links)) == {"a.pdf", "1999/b.pdf"}
     assert (links / "1999/b.pdf").read_bytes() == b"content"
 
 
