@@ -22,7 +22,7 @@ _VERDICTS = {
 _PARTS = {
     "rescue": ("If a step of {} fails:", "{}의 단계가 실패하면:"),
     "always": ("In any case, after {}:", "{} 다음에는 어느 경우든:"),
-    "undo": ("If a later step fails, {} is taken back:", "이후 단계가 실패하면 {}을(를) 되돌림:"),
+    "undo": ("If a later step fails, {} is taken back:", "이후 단계가 실패하면 되돌림 ({}):"),
 }
 
 

@@ -140,7 +140,7 @@ def test_how_a_step_would_be_taken_back(words: list[str], capsys: pytest.Capture
     assert main(words) == 0
     assert "  If a later step fails, Move aside is taken back:" in capsys.readouterr().out
     assert main([*words, "--lang", "ko"]) == 0
-    assert "  이후 단계가 실패하면 옮겨 두기을(를) 되돌림:" in capsys.readouterr().out
+    assert "  이후 단계가 실패하면 되돌림 (옮겨 두기):" in capsys.readouterr().out
 
 
 def test_what_is_not_done_is_not_taken_back(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
