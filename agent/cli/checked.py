@@ -39,6 +39,13 @@ _KO = {
     "failed": "실패",
     "starting": "시작 중",
     "unknown": "모름",
+    "torn": "끝이 깨짐",
+    "damaged": "손상",
+    "foreign": "소유자 다름",
+    "empty": "비어 있음",
+    "lost": "유실",
+    "missing": "없음",
+    "changed": "변경됨",
 }
 _AGE = re.compile(r"(.+) old, (.+)")
 

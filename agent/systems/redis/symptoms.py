@@ -81,6 +81,8 @@ _TABLE = (
 SYMPTOMS: Mapping[str, Symptom] = {symptom.id: symptom for symptom in _TABLE}
 _REMEDIES = {"cut": "redis.log-torn", "rebuild": "redis.log-damaged", "owner": "redis.files-foreign"}
 
+_STATES = {"none": "sound", "cut": "torn", "rebuild": "damaged", "rescue": "damaged", "owner": "foreign"}
+
 
 def diagnose(redis: Redis) -> Action[Vitals]:
     """Look at server and log and name every symptom; a sound server has none."""
@@ -99,11 +101,18 @@ def diagnose(redis: Redis) -> Action[Vitals]:
         up=says.up,
         reads=says.reads,
         writes=says.writes,
-        data="sound" if found.remedy == "none" else found.remedy,
+        data=_state(found, up=says.up),
         symptoms=tuple(judge(says, found, config)),
         mark=(yield from mark_of(redis)) if asked else None,
         clock=float((yield from tell(redis, "TIME")).split()[0]) if asked else None,
     )
+
+
+def _state(found: Look, *, up: bool) -> str:
+    """Return a word for the data themselves, not for what is to be done about them."""
+    if not up and found.gone:
+        return "lost"
+    return "empty" if found.started_empty else _STATES[found.remedy]
 
 
 def judge(says: Status, found: Look, config: Mapping[str, str]) -> Iterator[Symptom]:
